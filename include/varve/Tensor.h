@@ -1,0 +1,54 @@
+// Element types and dense tensors in host memory, in canonical (row-major)
+// order. Standard library only: the runtime, the readers and the compiler's
+// reference values all share it.
+#ifndef VARVE_TENSOR_H
+#define VARVE_TENSOR_H
+
+#include "varve-c/Artifact.h"
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace varve {
+
+/// Element types, with the numbers of `varve_dtype`.
+enum class DType : int32_t {
+  F16 = VARVE_F16, BF16 = VARVE_BF16, F32 = VARVE_F32, F64 = VARVE_F64,
+  I8 = VARVE_I8, I16 = VARVE_I16, I32 = VARVE_I32, I64 = VARVE_I64,
+  U8 = VARVE_U8, U16 = VARVE_U16, U32 = VARVE_U32, U64 = VARVE_U64,
+  Bool = VARVE_BOOL,
+};
+
+/// Bytes of one element.
+size_t byteSize(DType type);
+/// The language's name: "f32", "u8", "bool".
+std::string_view nameOf(DType type);
+/// The inverse of nameOf; false if `name` is none.
+bool parseDType(std::string_view name, DType &type);
+
+/// A dense tensor that owns its bytes.
+struct Tensor {
+  DType type = DType::F32;
+  std::vector<int64_t> shape;
+  std::vector<std::byte> data; ///< elements() * byteSize(type) bytes
+
+  Tensor() = default;
+  Tensor(DType type, std::vector<int64_t> shape);
+
+  int64_t elements() const;
+  template <class T> T *as() { return reinterpret_cast<T *>(data.data()); }
+  template <class T> const T *as() const {
+    return reinterpret_cast<const T *>(data.data());
+  }
+};
+
+/// The product of the sizes, or -1 where it overflows or a size is negative.
+int64_t elementCount(const std::vector<int64_t> &shape);
+
+/// "f32[128, 10]".
+std::string toString(DType type, const std::vector<int64_t> &shape);
+
+} // namespace varve
+#endif
