@@ -7,6 +7,7 @@
 #include "varve-c/Artifact.h"
 #include <cstddef>
 #include <cstdint>
+#include <new>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,9 +16,18 @@ namespace varve {
 
 /// Element types, with the numbers of `varve_dtype`.
 enum class DType : int32_t {
-  F16 = VARVE_F16, BF16 = VARVE_BF16, F32 = VARVE_F32, F64 = VARVE_F64,
-  I8 = VARVE_I8, I16 = VARVE_I16, I32 = VARVE_I32, I64 = VARVE_I64,
-  U8 = VARVE_U8, U16 = VARVE_U16, U32 = VARVE_U32, U64 = VARVE_U64,
+  F16 = VARVE_F16,
+  BF16 = VARVE_BF16,
+  F32 = VARVE_F32,
+  F64 = VARVE_F64,
+  I8 = VARVE_I8,
+  I16 = VARVE_I16,
+  I32 = VARVE_I32,
+  I64 = VARVE_I64,
+  U8 = VARVE_U8,
+  U16 = VARVE_U16,
+  U32 = VARVE_U32,
+  U64 = VARVE_U64,
   Bool = VARVE_BOOL,
 };
 
@@ -28,11 +38,30 @@ std::string_view nameOf(DType type);
 /// The inverse of nameOf; false if `name` is none.
 bool parseDType(std::string_view name, DType &type);
 
+/// Allocates as compiled programs want their buffers, so that a tensor can be
+/// an argument of one without a copy.
+template <class T> struct AlignedAllocator {
+  using value_type = T;
+  AlignedAllocator() = default;
+  template <class U> AlignedAllocator(const AlignedAllocator<U> &) {}
+
+  T *allocate(size_t count) {
+    return static_cast<T *>(
+        ::operator new(count * sizeof(T), std::align_val_t(VARVE_ALIGNMENT)));
+  }
+  void deallocate(T *pointer, size_t) {
+    ::operator delete(pointer, std::align_val_t(VARVE_ALIGNMENT));
+  }
+  bool operator==(const AlignedAllocator &) const { return true; }
+  bool operator!=(const AlignedAllocator &) const { return false; }
+};
+
 /// A dense tensor that owns its bytes.
 struct Tensor {
   DType type = DType::F32;
   std::vector<int64_t> shape;
-  std::vector<std::byte> data; ///< elements() * byteSize(type) bytes
+  /// elements() * byteSize(type) bytes, aligned to VARVE_ALIGNMENT
+  std::vector<std::byte, AlignedAllocator<std::byte>> data;
 
   Tensor() = default;
   Tensor(DType type, std::vector<int64_t> shape);
