@@ -1,0 +1,81 @@
+/* The compiler behind a C function, so that a program loads it (dlopen of
+ * libVarveCompiler.so) only when something must be compiled. C11, no other
+ * header needed. No function keeps a pointer of its request after it returns;
+ * each may be called from several threads at once.
+ */
+#ifndef VARVE_C_COMPILER_H
+#define VARVE_C_COMPILER_H
+
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Grows when a struct or a function below changes its meaning. Fields are
+ * only added at the end; `size` says which ones a caller knows. */
+#define VARVE_COMPILER_API 1
+
+enum varve_status {
+  VARVE_OK = 0,
+  VARVE_BAD_INPUT = 1,   /* the input is wrong */
+  VARVE_UNSUPPORTED = 2, /* asked for something not supported */
+  VARVE_USAGE = 64,      /* the request itself is wrong */
+};
+
+enum varve_output {
+  VARVE_OUTPUT_ARTIFACT = 0, /* a shared object with `varve_artifact_v1` */
+  VARVE_OUTPUT_OBJECT = 1,   /* .o */
+  VARVE_OUTPUT_LLVM_IR = 2,  /* .ll */
+  VARVE_OUTPUT_MLIR = 3,     /* .mlir, before codegen */
+  VARVE_OUTPUT_ASSEMBLY = 4, /* .s */
+};
+
+/* A function of the program at one batch size. */
+struct varve_function_request {
+  const char *name; /* "train_step", "eval_step", "infer" */
+  int64_t batch;    /* samples in a call; 0: as the file says, infer 1 */
+};
+
+struct varve_compile_request {
+  int64_t size;     /* sizeof(struct varve_compile_request) */
+  const char *path; /* the model file; stands in diagnostics */
+  const char *text; /* its text, or null: it is read from `path` */
+  const char *const *set; /* "KEY=EXPR", later ones win */
+  int64_t sets;
+  const struct varve_function_request *function;
+  int64_t functions;
+  const char *cpu; /* "x86-64-v3", "x86-64-v4", "neon"; null: this machine's */
+  const char *const *disabled_pass; /* names as `--disable-pass` takes them */
+  int64_t disabled_passes;
+  int64_t output; /* enum varve_output */
+  /* Where the output goes; written whole or not at all. */
+  const char *output_path;
+  const char *weights; /* safetensors to embed, or null */
+};
+
+struct varve_compile_result {
+  int64_t status; /* enum varve_status */
+  double seconds;
+  /* Diagnostics, also warnings where `status` is VARVE_OK; "" if none. */
+  char *diagnostic;
+  /* Every file that was read (the model, what it uses and imports), one a
+   * line; together with the request they determine the output. */
+  char *dependencies;
+};
+
+/* "0.1.0 (LLVM 22.1.0)": a part of cache keys. Lives forever. */
+const char *varve_compiler_version(void);
+int64_t varve_compiler_api(void);
+
+/* Compiles. `result` is filled whatever happens and must be cleared by
+ * varve_compile_result_clear. Returns result->status. */
+int64_t varve_compile(const struct varve_compile_request *request,
+                      struct varve_compile_result *result);
+
+void varve_compile_result_clear(struct varve_compile_result *result);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
