@@ -1,0 +1,18 @@
+// The passes between expanded kernels and LLVM IR.
+#ifndef VARVE_CODEGEN_EMIT_PASSES_H
+#define VARVE_CODEGEN_EMIT_PASSES_H
+
+#include "mlir/Dialect/ControlFlow/IR/ControlFlow.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Pass/Pass.h"
+
+namespace varve {
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "varve/Codegen/Emit/Passes.h.inc"
+
+} // namespace varve
+#endif

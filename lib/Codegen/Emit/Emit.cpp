@@ -1,0 +1,204 @@
+// From expanded functions to files: the LLVM dialect, LLVM IR, machine code,
+// the link. Microkernels skip LLVM's optimizer, which finds nothing to do in
+// them and takes as long as everything else together.
+#include "varve/Codegen/Emit.h"
+#include "ArtifactTable.h"
+#include "Link.h"
+#include "Support/File.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Export.h"
+#include "varve/Codegen/Emit/Passes.h"
+#include "llvm/IR/LLVMContext.h"
+#include "llvm/IR/LegacyPassManager.h"
+#include "llvm/MC/TargetRegistry.h"
+#include "llvm/Support/TargetSelect.h"
+#include "llvm/Target/TargetMachine.h"
+#include <chrono>
+
+using namespace mlir;
+
+namespace varve {
+namespace {
+
+class Stopwatch {
+public:
+  /// Milliseconds since the last call.
+  double lap() {
+    auto now = std::chrono::steady_clock::now();
+    double ms = std::chrono::duration<double, std::milli>(now - last).count();
+    last = now;
+    return ms;
+  }
+
+private:
+  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
+};
+
+/// Errors of the context's diagnostics, for Status.
+class DiagnosticText {
+public:
+  explicit DiagnosticText(MLIRContext *context)
+      : handler(context, [this](Diagnostic &d) {
+          if (d.getSeverity() == DiagnosticSeverity::Error) {
+            llvm::raw_string_ostream os(text);
+            os << (text.empty() ? "" : "\n") << d;
+          }
+          return failure(); // others may show it too
+        }) {}
+  std::string text;
+
+private:
+  ScopedDiagnosticHandler handler;
+};
+
+Result<std::unique_ptr<llvm::TargetMachine>> createMachine(const Target &t) {
+  static const bool initialized = [] {
+    LLVMInitializeX86TargetInfo();
+    LLVMInitializeX86Target();
+    LLVMInitializeX86TargetMC();
+    LLVMInitializeX86AsmPrinter();
+    LLVMInitializeAArch64TargetInfo();
+    LLVMInitializeAArch64Target();
+    LLVMInitializeAArch64TargetMC();
+    LLVMInitializeAArch64AsmPrinter();
+    return true;
+  }();
+  (void)initialized;
+  std::string error;
+  llvm::Triple triple(t.triple);
+  const llvm::Target *target =
+      llvm::TargetRegistry::lookupTarget(triple, error);
+  if (!target)
+    return Error{error, ErrorKind::Unsupported};
+  llvm::TargetOptions options;
+  options.AllowFPOpFusion = llvm::FPOpFusion::Strict;
+  const bool neon = t.level == "neon";
+  return std::unique_ptr<llvm::TargetMachine>(target->createTargetMachine(
+      triple, neon ? "generic" : t.level, neon ? "+neon" : "", options,
+      llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
+}
+
+void setAttributes(llvm::Module &m, const Target &t) {
+  for (llvm::Function &f : m) {
+    if (f.isDeclaration())
+      continue;
+    f.addFnAttr(llvm::Attribute::NoUnwind);
+    f.addFnAttr("prefer-vector-width", std::to_string(t.vectorBytes * 8));
+    if (!t.tuneFor.empty())
+      f.addFnAttr("tune-cpu", t.tuneFor);
+  }
+}
+
+/// Machine code or assembly for `m`.
+Result<std::string> generateCode(llvm::Module &m, llvm::TargetMachine &machine,
+                                 llvm::CodeGenFileType type) {
+  llvm::SmallString<0> bytes;
+  llvm::raw_svector_ostream os(bytes);
+  llvm::legacy::PassManager pm;
+  if (machine.addPassesToEmitFile(pm, os, nullptr, type,
+                                  /*DisableVerify=*/true))
+    return Error{"no code generator for this kind of file",
+                 ErrorKind::Unsupported};
+  pm.run(m);
+  return std::string(bytes);
+}
+
+template <class T> std::string printed(T &&print) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  print(os);
+  return text;
+}
+
+void markEntries(ModuleOp m, const ArtifactDescription &d) {
+  Builder b(m.getContext());
+  for (const FunctionDescription &f : d.functions) {
+    Operation *op = m.lookupSymbol(f.symbol);
+    if (!op)
+      continue; // addArtifactTable says so
+    size_t n = f.stateOperands.size();
+    op->setAttr("varve.states", b.getI64IntegerAttr(n ? n : d.states.size()));
+    if (n)
+      op->setAttr("varve.state_operands",
+                  b.getDenseI64ArrayAttr(f.stateOperands));
+  }
+}
+
+Status lower(ModuleOp m, const ArtifactDescription &d, const Target &t,
+             bool verify) {
+  markEntries(m, d);
+  m->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),
+             StringAttr::get(m.getContext(), t.triple));
+  DiagnosticText diagnostics(m.getContext());
+  PassManager pm(m.getContext());
+  pm.enableVerifier(verify);
+  pm.addPass(createLowerToLLVM());
+  if (failed(pm.run(m)))
+    return Error{"lowering to LLVM failed: " + diagnostics.text};
+  return {};
+}
+
+} // namespace
+
+Result<std::string> emitBytes(ModuleOp module,
+                              const ArtifactDescription &description,
+                              const Target &target,
+                              const EmitOptions &options) {
+  EmitTimes unused, &times = options.times ? *options.times : unused;
+  Stopwatch watch;
+  if (Status s = lower(module, description, target, options.verify); !s)
+    return s.error();
+  times.lower = watch.lap();
+  if (options.kind == OutputKind::LlvmDialect)
+    return printed([&](auto &os) { module.print(os); });
+
+  llvm::LLVMContext context;
+  DiagnosticText diagnostics(module.getContext());
+  std::unique_ptr<llvm::Module> ir = translateModuleToLLVMIR(
+      module, context, description.name, !options.verify);
+  if (!ir)
+    return Error{"translation to LLVM IR failed: " + diagnostics.text};
+  auto machine = createMachine(target);
+  if (!machine)
+    return machine.error();
+  ir->setDataLayout((*machine)->createDataLayout());
+  ir->setTargetTriple(llvm::Triple(target.triple));
+  if (Status s = addArtifactTable(*ir, description, target.level); !s)
+    return s.error();
+  setAttributes(*ir, target);
+  times.translate = watch.lap();
+  if (options.kind == OutputKind::LlvmIr)
+    return printed([&](auto &os) { ir->print(os, nullptr); });
+
+  if (options.kind == OutputKind::Assembly)
+    return generateCode(*ir, **machine, llvm::CodeGenFileType::AssemblyFile);
+  auto object = generateCode(*ir, **machine, llvm::CodeGenFileType::ObjectFile);
+  times.codegen = watch.lap();
+  if (!object || options.kind == OutputKind::Object)
+    return object;
+  if (target.level == "neon")
+    return Error{"a shared object for neon; compile to an object (.o) and "
+                 "link it there",
+                 ErrorKind::Unsupported};
+  auto linked = linkShared({*object}, /*strip=*/false);
+  times.link = watch.lap();
+  return linked;
+}
+
+Status emitArtifact(ModuleOp module, const ArtifactDescription &description,
+                    const Target &target, const std::string &path,
+                    const EmitOptions &options) {
+  auto bytes = emitBytes(module, description, target, options);
+  if (!bytes)
+    return bytes.error();
+  return writeFile(path, {*bytes});
+}
+
+void registerEmitTranslations(DialectRegistry &registry) {
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+}
+
+} // namespace varve
