@@ -412,7 +412,9 @@ struct Input {
   Span span;
 };
 
-struct Result {
+/// `logits: f32[N, 10]`, or a type alone. (Not `Result`, which is an error or
+/// a value in this project.)
+struct BlockResult {
   std::optional<Name> name;
   Type type;
   Span span;
@@ -429,7 +431,7 @@ struct Block {
   bool isModel = false;
   Name name;
   std::vector<Input> inputs;
-  std::vector<Result> results;
+  std::vector<BlockResult> results;
   Body body;
   std::optional<Gradient> gradient;
 };
