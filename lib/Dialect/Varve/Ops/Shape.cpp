@@ -1,0 +1,428 @@
+// Constants, shapes and indexing.
+#include "Dialect/Varve/Ops/Build.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/ReshapeOpsUtils.h"
+
+using namespace mlir;
+using namespace varve;
+using Infer = SmallVectorImpl<Type> &;
+
+// ---- constant ----
+
+OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
+
+// Dense constants: a splat stays a constant inside kernels, the rest becomes
+// data.
+SmallVector<Value> ConstantOp::lower(LocBuilder &b, ArrayRef<Value>) {
+  auto type = signless(cast<RankedTensorType>(getType()));
+  auto dense = cast<DenseElementsAttr>(getValue());
+  if (dense.isSplat()) {
+    Attribute value = dense.getSplatValue<Attribute>();
+    if (auto integer = dyn_cast<IntegerAttr>(value))
+      value = IntegerAttr::get(type.getElementType(), integer.getValue());
+    Value scalar = arith::ConstantOp::create(b, cast<TypedAttr>(value));
+    return {buildGeneric(
+        b, type, {}, [&](LocBuilder &, ArrayRef<Value>) { return scalar; })};
+  }
+  if (dense.getType() != type)
+    dense = dense.bitcast(type.getElementType());
+  return {arith::ConstantOp::create(b, dense)};
+}
+void ConstantOp::evaluate(ArrayRef<RefTensor>, MutableArrayRef<RefTensor> y) {
+  auto dense = cast<DenseElementsAttr>(getValue());
+  int64_t e = 0;
+  if (y[0].isFloat()) {
+    for (APFloat v : dense.getValues<APFloat>()) {
+      bool lossy;
+      v.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lossy);
+      y[0].f[e++] = v.convertToDouble();
+    }
+    return;
+  }
+  bool noSign = varve::isUnsigned(y[0].element);
+  for (APInt v : dense.getValues<APInt>())
+    y[0].i[e++] = noSign ? int64_t(v.getZExtValue()) : v.getSExtValue();
+}
+
+// ---- broadcast ----
+
+SmallVector<int64_t> BroadcastOp::getAxes() {
+  if (auto axis = getAxis())
+    return SmallVector<int64_t>(*axis);
+  int64_t rank = shapeOf(getX()).size(), shift = getShape().size() - rank;
+  SmallVector<int64_t> axes;
+  for (int64_t d = 0; d < rank; ++d)
+    axes.push_back(shift + d);
+  return axes;
+}
+LogicalResult BroadcastOp::inferReturnTypes(MLIRContext *,
+                                            std::optional<Location> loc,
+                                            Adaptor adaptor, Infer types) {
+  auto x = typeOf(adaptor.getX());
+  ArrayRef<int64_t> shape = adaptor.getShape();
+  int64_t rank = shape.size(), shift = rank - x.getRank(), last = -1;
+  auto axis = adaptor.getAxis();
+  bool whole = axis ? int64_t(axis->size()) == x.getRank() : shift >= 0;
+  for (int64_t d = 0; whole && d < x.getRank(); ++d) {
+    int64_t to = axis ? (*axis)[d] : shift + d;
+    whole = to > last && to < rank; // broadcast C1
+    last = to;
+    if (whole && x.getDimSize(d) != 1 &&
+        x.getDimSize(d) != shape[to]) // broadcast C2
+      return emitOptionalError(loc, "axis ", d, " of ", x,
+                               " does not broadcast to [", shape, "]");
+  }
+  if (!whole)
+    return emitOptionalError(loc, "the axes of ", x, " do not fit [", shape,
+                             "]");
+  types.push_back(x.clone(shape));
+  return success();
+}
+OpFoldResult BroadcastOp::fold(FoldAdaptor adaptor) {
+  if (getX().getType() == getType())
+    return getX();
+  if (auto splat = dyn_cast_or_null<SplatElementsAttr>(adaptor.getX()))
+    return splat.resizeSplat(cast<ShapedType>(getType()));
+  return {};
+}
+SmallVector<Value> BroadcastOp::lower(LocBuilder &b, ArrayRef<Value> x) {
+  auto type = signless(cast<RankedTensorType>(getType()));
+  SmallVector<AffineExpr> exprs;
+  SmallVector<ReassociationIndices> groups;
+  SmallVector<int64_t> kept;
+  // Axes of size 1 that stretch are dropped, so that the map is a projection.
+  auto from = typeOf(x[0]);
+  SmallVector<int64_t> axes = getAxes();
+  for (auto [d, to] : llvm::enumerate(axes))
+    if (from.getDimSize(d) == type.getDimSize(to)) {
+      exprs.push_back(b.getAffineDimExpr(to));
+      kept.push_back(from.getDimSize(d));
+    }
+  Value source = x[0];
+  if (int64_t(kept.size()) != from.getRank()) {
+    // Each dropped axis of size 1 joins a kept neighbour.
+    ReassociationIndices group;
+    for (auto [d, to] : llvm::enumerate(axes)) {
+      bool keep = from.getDimSize(d) == type.getDimSize(to);
+      if (keep && llvm::any_of(group, [&](int64_t g) {
+            return from.getDimSize(g) == type.getDimSize(axes[g]);
+          })) {
+        groups.push_back(group);
+        group.clear();
+      }
+      group.push_back(d);
+    }
+    if (!kept.empty())
+      groups.push_back(group);
+    source =
+        tensor::CollapseShapeOp::create(b, from.clone(kept), source, groups);
+  }
+  AffineMap map = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
+  return {buildGeneric(b, type, {source},
+                       [](LocBuilder &, ArrayRef<Value> v) { return v[0]; },
+                       {map})};
+}
+void BroadcastOp::evaluate(ArrayRef<RefTensor> x,
+                           MutableArrayRef<RefTensor> y) {
+  SmallVector<int64_t> axes = getAxes();
+  for (int64_t e = 0; e < y[0].size(); ++e) {
+    std::vector<int64_t> at = indexOf(e, y[0].shape), from;
+    for (auto [d, to] : llvm::enumerate(axes))
+      from.push_back(x[0].shape[d] == 1 ? 0 : at[to]);
+    y[0].set(e, x[0].at(positionOf(from, x[0].shape)));
+  }
+}
+// Sums over what was repeated.
+void BroadcastOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
+                           MutableArrayRef<Value> dx) {
+  SmallVector<int64_t> axes = getAxes(), summed;
+  ArrayRef<int64_t> from = shapeOf(getX()), to = getShape();
+  for (int64_t d = 0, rank = to.size(); d < rank; ++d) {
+    auto *it = llvm::find(axes, d);
+    if (it == axes.end() || (from[it - axes.begin()] == 1 && to[d] != 1))
+      summed.push_back(d);
+  }
+  dx[0] = reshape(b, sum(b, dy[0], summed), from);
+}
+
+// ---- reshape ----
+
+LogicalResult ReshapeOp::inferReturnTypes(MLIRContext *,
+                                          std::optional<Location> loc,
+                                          Adaptor adaptor, Infer types) {
+  auto x = typeOf(adaptor.getX());
+  SmallVector<int64_t> shape(adaptor.getShape());
+  if (!x.hasStaticShape())
+    return emitOptionalError(loc, "cannot reshape ", x);
+  int64_t known = 1, open = -1;
+  bool valid = true;
+  for (auto [d, size] : llvm::enumerate(shape)) {
+    if (size == -1 && open < 0)
+      open = d;
+    else if (size < 0)
+      valid = false;
+    else
+      known *= size;
+  }
+  int64_t n = x.getNumElements();
+  if (valid && open >= 0) {
+    valid = known > 0 && n % known == 0;
+    if (valid)
+      shape[open] = n / known;
+  } else {
+    valid &= known == n;
+  }
+  if (!valid) // reshape C1
+    return emitOptionalError(loc, x, " has ", n, " elements and does not fit [",
+                             adaptor.getShape(), "]");
+  types.push_back(x.clone(shape));
+  return success();
+}
+OpFoldResult ReshapeOp::fold(FoldAdaptor adaptor) {
+  if (getX().getType() == getType())
+    return getX();
+  if (auto dense = dyn_cast_or_null<DenseElementsAttr>(adaptor.getX()))
+    return dense.reshape(cast<ShapedType>(getType()));
+  if (auto before = getX().getDefiningOp<ReshapeOp>()) {
+    getXMutable().assign(before.getX());
+    return getResult();
+  }
+  return {};
+}
+// Through a vector where neither shape refines the other.
+SmallVector<Value> ReshapeOp::lower(LocBuilder &b, ArrayRef<Value> x) {
+  auto from = typeOf(x[0]), to = signless(cast<RankedTensorType>(getType()));
+  if (from == to)
+    return {x[0]};
+  if (auto groups = getReassociationIndicesForReshape(from, to)) {
+    if (from.getRank() > to.getRank())
+      return {tensor::CollapseShapeOp::create(b, to, x[0], *groups)};
+    return {tensor::ExpandShapeOp::create(b, to, x[0], *groups)};
+  }
+  auto whole = [](RankedTensorType type) {
+    ReassociationIndices all;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      all.push_back(d);
+    return SmallVector<ReassociationIndices>{all};
+  };
+  auto flat = to.clone(ArrayRef<int64_t>{to.getNumElements()});
+  Value line = x[0];
+  if (from.getRank() != 1)
+    line = tensor::CollapseShapeOp::create(b, flat, line, whole(from));
+  if (to.getRank() == 1)
+    return {line};
+  return {tensor::ExpandShapeOp::create(b, to, line, whole(to))};
+}
+void ReshapeOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
+  y[0].f = x[0].f;
+  y[0].i = x[0].i;
+}
+void ReshapeOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
+                         MutableArrayRef<Value> dx) {
+  dx[0] = reshape(b, dy[0], shapeOf(getX()));
+}
+
+// ---- transpose ----
+
+SmallVector<int64_t> TransposeOp::getPermutation() {
+  if (auto perm = getPerm())
+    return SmallVector<int64_t>(*perm);
+  SmallVector<int64_t> perm;
+  int64_t rank = shapeOf(getX()).size();
+  for (int64_t d = 0; d < rank; ++d)
+    perm.push_back(d);
+  if (rank >= 2)
+    std::swap(perm[rank - 2], perm[rank - 1]);
+  return perm;
+}
+LogicalResult TransposeOp::inferReturnTypes(MLIRContext *,
+                                            std::optional<Location> loc,
+                                            Adaptor adaptor, Infer types) {
+  auto x = typeOf(adaptor.getX());
+  int64_t rank = x.getRank();
+  SmallVector<int64_t> shape;
+  auto perm = adaptor.getPerm();
+  if (!perm) {
+    if (rank < 2)
+      return emitOptionalError(loc, "cannot transpose ", x);
+    shape.assign(x.getShape().begin(), x.getShape().end());
+    std::swap(shape[rank - 2], shape[rank - 1]);
+  } else {
+    SmallVector<bool> seen(rank, false);
+    for (int64_t axis : *perm) {
+      if (axis < 0 || axis >= rank || seen[axis])
+        break;
+      seen[axis] = true;
+      shape.push_back(x.getDimSize(axis));
+    }
+    if (int64_t(shape.size()) != rank ||
+        int64_t(perm->size()) != rank) // transpose C1
+      return emitOptionalError(loc, "[", *perm,
+                               "] is no permutation of the axes of ", x);
+  }
+  types.push_back(x.clone(shape));
+  return success();
+}
+SmallVector<Value> TransposeOp::lower(LocBuilder &b, ArrayRef<Value> x) {
+  auto type = signless(cast<RankedTensorType>(getType()));
+  SmallVector<AffineExpr> exprs(type.getRank());
+  for (auto [d, axis] : llvm::enumerate(getPermutation()))
+    exprs[axis] = b.getAffineDimExpr(d);
+  AffineMap map = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
+  return {buildGeneric(b, type, {x[0]},
+                       [](LocBuilder &, ArrayRef<Value> v) { return v[0]; },
+                       {map})};
+}
+void TransposeOp::evaluate(ArrayRef<RefTensor> x,
+                           MutableArrayRef<RefTensor> y) {
+  SmallVector<int64_t> perm = getPermutation();
+  for (int64_t e = 0; e < y[0].size(); ++e) {
+    std::vector<int64_t> at = indexOf(e, y[0].shape), from(at.size());
+    for (auto [d, axis] : llvm::enumerate(perm))
+      from[axis] = at[d];
+    y[0].set(e, x[0].at(positionOf(from, x[0].shape)));
+  }
+}
+void TransposeOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
+                           MutableArrayRef<Value> dx) {
+  SmallVector<int64_t> perm = getPermutation(), inverse(perm.size());
+  for (auto [d, axis] : llvm::enumerate(perm))
+    inverse[axis] = d;
+  dx[0] = transpose(b, dy[0], inverse);
+}
+
+// ---- iota ----
+
+LogicalResult IotaOp::inferReturnTypes(MLIRContext *,
+                                       std::optional<Location> loc,
+                                       Adaptor adaptor, Infer types) {
+  int64_t axis = adaptor.getAxis(), rank = adaptor.getShape().size();
+  if (axis < 0 || axis >= rank) // iota C1
+    return emitOptionalError(loc, "axis ", axis, " is not one of ", rank);
+  types.push_back(
+      RankedTensorType::get(adaptor.getShape(), adaptor.getDtype()));
+  return success();
+}
+SmallVector<Value> IotaOp::lower(LocBuilder &b, ArrayRef<Value>) {
+  auto type = signless(cast<RankedTensorType>(getType()));
+  return {buildGeneric(b, type, {}, [&](LocBuilder &in, ArrayRef<Value>) {
+    Type element = type.getElementType();
+    Value i = linalg::IndexOp::create(in, getAxis());
+    if (isa<IntegerType>(element))
+      return Value(arith::IndexCastOp::create(in, element, i));
+    Value wide = arith::IndexCastOp::create(in, in.getI64Type(), i);
+    return Value(arith::SIToFPOp::create(in, element, wide));
+  })};
+}
+void IotaOp::evaluate(ArrayRef<RefTensor>, MutableArrayRef<RefTensor> y) {
+  for (int64_t e = 0; e < y[0].size(); ++e) {
+    int64_t i = indexOf(e, y[0].shape)[getAxis()];
+    y[0].set(e, {double(i), i});
+  }
+}
+
+// ---- gather ----
+
+LogicalResult GatherOp::inferReturnTypes(MLIRContext *,
+                                         std::optional<Location> loc,
+                                         Adaptor adaptor, Infer types) {
+  auto x = typeOf(adaptor.getX()), index = typeOf(adaptor.getIndex());
+  int64_t axis = normalAxis(adaptor.getAxis(), x.getRank());
+  if (axis < 0 || axis >= x.getRank()) // gather C1
+    return emitOptionalError(loc, "axis ", adaptor.getAxis(),
+                             " is not an axis of ", x);
+  SmallVector<int64_t> shape(x.getShape().take_front(axis));
+  llvm::append_range(shape, index.getShape());
+  llvm::append_range(shape, x.getShape().drop_front(axis + 1));
+  types.push_back(x.clone(shape));
+  return success();
+}
+SmallVector<Value> GatherOp::lower(LocBuilder &b, ArrayRef<Value> operands) {
+  auto type = signless(cast<RankedTensorType>(getType()));
+  Value x = operands[0], index = operands[1];
+  int64_t axis = normalAxis(getAxis(), typeOf(x).getRank());
+  int64_t n = typeOf(index).getRank();
+  SmallVector<AffineExpr> exprs;
+  for (int64_t d = 0; d < n; ++d)
+    exprs.push_back(b.getAffineDimExpr(axis + d));
+  AffineMap map = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
+  bool noSign = varve::isUnsigned(typeOf(getIndex()).getElementType());
+  return {buildGeneric(
+      b, type, {index},
+      [&](LocBuilder &in, ArrayRef<Value> v) -> Value {
+        SmallVector<Value> at;
+        for (int64_t d = 0; d < type.getRank(); ++d)
+          if (d < axis || d >= axis + n)
+            at.push_back(linalg::IndexOp::create(in, d));
+        Type indexType = in.getIndexType();
+        Value i = noSign
+                      ? Value(arith::IndexCastUIOp::create(in, indexType, v[0]))
+                      : Value(arith::IndexCastOp::create(in, indexType, v[0]));
+        // Held to the axis, where its size is known.
+        int64_t size = typeOf(x).getDimSize(axis);
+        if (!ShapedType::isDynamic(size)) {
+          Value zero = arith::ConstantIndexOp::create(in, 0);
+          Value last = arith::ConstantIndexOp::create(in, size - 1);
+          i = arith::MinSIOp::create(in, i, last);
+          i = arith::MaxSIOp::create(in, i, zero);
+        }
+        at.insert(at.begin() + axis, i);
+        return tensor::ExtractOp::create(in, x, at);
+      },
+      {map})};
+}
+void GatherOp::evaluate(ArrayRef<RefTensor> in, MutableArrayRef<RefTensor> y) {
+  const RefTensor &x = in[0], &index = in[1];
+  int64_t axis = normalAxis(getAxis(), x.rank()), n = index.rank();
+  for (int64_t e = 0; e < y[0].size(); ++e) {
+    std::vector<int64_t> at = indexOf(e, y[0].shape);
+    std::vector<int64_t> which(at.begin() + axis, at.begin() + axis + n);
+    int64_t i = index.i[positionOf(which, index.shape)];
+    i = std::max<int64_t>(0, std::min(i, x.shape[axis] - 1));
+    std::vector<int64_t> from(at.begin(), at.begin() + axis);
+    from.push_back(i);
+    from.insert(from.end(), at.begin() + axis + n, at.end());
+    y[0].set(e, x.at(positionOf(from, x.shape)));
+  }
+}
+
+// ---- one_hot ----
+
+LogicalResult OneHotOp::inferReturnTypes(MLIRContext *context,
+                                         std::optional<Location>,
+                                         Adaptor adaptor, Infer types) {
+  SmallVector<int64_t> shape(shapeOf(adaptor.getIndex()));
+  shape.push_back(adaptor.getClasses());
+  types.push_back(RankedTensorType::get(shape, Float32Type::get(context)));
+  return success();
+}
+SmallVector<Value> OneHotOp::lower(LocBuilder &b, ArrayRef<Value> operands) {
+  auto type = cast<RankedTensorType>(getType());
+  int64_t last = type.getRank() - 1;
+  SmallVector<AffineExpr> exprs;
+  for (int64_t d = 0; d < last; ++d)
+    exprs.push_back(b.getAffineDimExpr(d));
+  AffineMap map = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
+  return {buildGeneric(
+      b, type, {operands[0]},
+      [&](LocBuilder &in, ArrayRef<Value> v) -> Value {
+        Type element = type.getElementType();
+        Value c = linalg::IndexOp::create(in, last);
+        c = arith::IndexCastOp::create(in, v[0].getType(), c);
+        Value hit =
+            arith::CmpIOp::create(in, arith::CmpIPredicate::eq, c, v[0]);
+        auto number = [&](double x) -> Value {
+          return arith::ConstantOp::create(in, FloatAttr::get(element, x));
+        };
+        return arith::SelectOp::create(in, hit, number(1), number(0));
+      },
+      {map})};
+}
+void OneHotOp::evaluate(ArrayRef<RefTensor> in, MutableArrayRef<RefTensor> y) {
+  int64_t classes = getClasses();
+  for (int64_t e = 0; e < in[0].size(); ++e)
+    if (in[0].i[e] >= 0 && in[0].i[e] < classes)
+      y[0].f[e * classes + in[0].i[e]] = 1;
+}
