@@ -1,0 +1,287 @@
+// Finds the files of a data set and reads them.
+#include "Data/DataSource.h"
+#include "Data/Csv.h"
+#include "Data/Fit.h"
+#include "Data/Idx.h"
+#include "Support/Npy.h"
+#include <algorithm>
+#include <cstdlib>
+#include <filesystem>
+#include <fmt/format.h>
+
+namespace varve {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct KnownSet {
+  std::string_view name;
+  std::vector<std::string_view> folders; ///< as people and tools call them
+  std::string_view debianFolder, remedy;
+};
+
+const std::vector<KnownSet> &knownSets() {
+  static const std::vector<KnownSet> sets = {
+      {"mnist",
+       {"mnist", "MNIST", "MNIST/raw"},
+       "/usr/share/datasets/mnist",
+       "put its four IDX files (train-images-idx3-ubyte.gz, ...) in a folder "
+       "'mnist' and name the folder above it with --data-dir or VARVE_DATA"},
+      {"fashion_mnist",
+       {"fashion_mnist", "fashion-mnist", "FashionMNIST", "FashionMNIST/raw"},
+       "/usr/share/datasets/fashion-mnist",
+       "install Debian's package dataset-fashion-mnist, or put its four IDX "
+       "files in a folder 'fashion_mnist' and name the folder above it with "
+       "--data-dir or VARVE_DATA"},
+  };
+  return sets;
+}
+
+const KnownSet *findKnownSet(std::string_view name) {
+  for (const KnownSet &set : knownSets())
+    if (std::find(set.folders.begin(), set.folders.end(), name) !=
+            set.folders.end() ||
+        set.name == name)
+      return &set;
+  return nullptr;
+}
+
+bool isFile(const std::string &path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+bool isFolder(const std::string &path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
+bool endsWith(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() &&
+         text.substr(text.size() - end.size()) == end;
+}
+
+// "train-images-idx3-ubyte.gz" and its variants, or "".
+std::string findIdxFile(const std::string &folder, std::string_view prefix,
+                        std::string_view what, int rank) {
+  for (char dash : {'-', '.'})
+    for (std::string_view end : {".gz", ""}) {
+      std::string path = fmt::format("{}/{}-{}{}idx{}-ubyte{}", folder, prefix,
+                                     what, dash, rank, end);
+      if (isFile(path))
+        return path;
+    }
+  return "";
+}
+
+std::string_view idxPrefix(Split split) {
+  return split == Split::Train ? "train" : "t10k";
+}
+
+bool isTable(std::string_view path) {
+  return endsWith(path, ".csv") || endsWith(path, ".csv.gz");
+}
+
+std::string listOf(const std::vector<std::string> &names) {
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
+} // namespace
+
+std::optional<DataSource::Part> DataSource::idxPart(const std::string &folder,
+                                                    Split split) const {
+  Part part{Format::Idx, {}, {"image", "label"}};
+  part.paths = {findIdxFile(folder, idxPrefix(split), "images", 3),
+                findIdxFile(folder, idxPrefix(split), "labels", 1)};
+  if (part.paths[0].empty() || part.paths[1].empty())
+    return std::nullopt;
+  return part;
+}
+
+bool DataSource::findInFolder(const std::string &folder) {
+  train = idxPart(folder, Split::Train);
+  test = idxPart(folder, Split::Test);
+  auto single = [&](std::string_view name) -> std::optional<Part> {
+    for (std::string_view end : {".csv", ".csv.gz", ".npz"})
+      if (std::string path = fmt::format("{}/{}{}", folder, name, end);
+          isFile(path))
+        return Part{end == ".npz" ? Format::Npz : Format::Csv, {path}, {}};
+    return std::nullopt;
+  };
+  if (!train && !test) {
+    train = single("train");
+    test = single("test");
+  }
+  if (train || test)
+    place = folder;
+  return train || test;
+}
+
+bool DataSource::findKnown(const std::string &name, const std::string &dataDir,
+                           std::vector<std::string> &tried) {
+  const KnownSet &set = *findKnownSet(name);
+  const char *environment = std::getenv("VARVE_DATA");
+  for (const std::string &above :
+       {dataDir, std::string(environment ? environment : "")}) {
+    for (std::string_view folder : set.folders) {
+      if (above.empty())
+        break;
+      tried.push_back(fmt::format("{}/{}", above, folder));
+      if (findInFolder(tried.back()))
+        return true;
+    }
+    // A folder that was asked for is not replaced by another one.
+    if (!above.empty() && above == dataDir)
+      return false;
+  }
+  tried.emplace_back(set.debianFolder);
+  return findInFolder(tried.back());
+}
+
+Status DataSource::openFile(const std::string &path) {
+  std::string file = fs::path(path).filename().string();
+  std::string folder = fs::path(path).parent_path().string();
+  if (folder.empty())
+    folder = ".";
+  place = path;
+  if (isTable(file) || endsWith(file, ".npz")) {
+    train = Part{isTable(file) ? Format::Csv : Format::Npz, {path}, {}};
+    return {};
+  }
+  for (Split split : {Split::Train, Split::Test})
+    if (file.find(fmt::format("{}-", idxPrefix(split))) == 0 &&
+        file.find("-ubyte") != std::string::npos) {
+      namedSplit = split;
+      if (findInFolder(folder) && has(split))
+        return {};
+      return Error{fmt::format("'{}' has not both the images and the labels "
+                               "of '{}'",
+                               folder, file)};
+    }
+  return Error{fmt::format("'{}' is no data set that is known by its name: "
+                           ".csv, .csv.gz, .npz, or an IDX file such as "
+                           "train-images-idx3-ubyte.gz",
+                           path),
+               ErrorKind::Unsupported};
+}
+
+Status DataSource::openPath(const std::string &path) {
+  if (isFile(path))
+    return openFile(path);
+  if (findInFolder(path))
+    return {};
+  if (const KnownSet *set = findKnownSet(spec.name))
+    for (std::string_view folder : set->folders)
+      if (findInFolder(fmt::format("{}/{}", path, folder)))
+        return {};
+  auto own = spec.options.find("path");
+  if (own != spec.options.end())
+    if (std::string file = fmt::format(
+            "{}/{}", path, fs::path(own->second).filename().string());
+        isFile(file))
+      return openFile(file);
+  return Error{fmt::format("folder '{}' holds no data set: neither IDX files "
+                           "(train-images-idx3-ubyte.gz, ...) nor train.csv "
+                           "nor train.npz",
+                           path)};
+}
+
+Result<DataSource> DataSource::open(DataSpec spec,
+                                    const DataLocation &location) {
+  DataSource source;
+  source.spec = std::move(spec);
+  std::vector<std::string> tried;
+  auto notFound = [&](const std::string &name) {
+    return Error{fmt::format("data set '{}' is not found in {}; {}", name,
+                             listOf(tried), findKnownSet(name)->remedy)};
+  };
+  if (!location.data.empty()) {
+    bool known = findKnownSet(location.data);
+    if (known && source.findKnown(location.data, location.dataDir, tried))
+      return source;
+    if (isFile(location.data) || isFolder(location.data)) {
+      if (Status status = source.openPath(location.data); !status)
+        return status.error();
+      return source;
+    }
+    if (known)
+      return notFound(location.data);
+    std::string names;
+    for (const KnownSet &set : knownSets())
+      names += fmt::format("{}{}", names.empty() ? "" : ", ", set.name);
+    return Error{fmt::format("'{}' is neither a file, nor a folder, nor a "
+                             "known data set ({})",
+                             location.data, names)};
+  }
+  const std::string &name = source.spec.name;
+  if (findKnownSet(name)) {
+    if (source.findKnown(name, location.dataDir, tried))
+      return source;
+    return notFound(name);
+  }
+  if (name != "csv" && name != "npz")
+    return Error{fmt::format("data set '{}' is not supported", name),
+                 ErrorKind::Unsupported};
+  auto path = source.spec.options.find("path");
+  if (path == source.spec.options.end())
+    return Error{fmt::format("the model's `data {}` names no file; give one "
+                             "with --data",
+                             name)};
+  const char *environment = std::getenv("VARVE_DATA");
+  for (const std::string &folder :
+       {location.dataDir,
+        location.modelFolder.empty() ? "." : location.modelFolder,
+        std::string(environment ? environment : "")}) {
+    if (folder.empty())
+      continue;
+    tried.push_back((fs::path(folder) / path->second).string());
+    if (!isFile(tried.back()))
+      continue;
+    if (Status status = source.openFile(tried.back()); !status)
+      return status.error();
+    return source;
+  }
+  return Error{
+      fmt::format("'{}' is not found as {}", path->second, listOf(tried))};
+}
+
+Result<Dataset> DataSource::load(Split split, int64_t limit) const {
+  const std::optional<Part> &files = part(split);
+  if (!files)
+    return Error{fmt::format("'{}' has no {} samples", place,
+                             split == Split::Train ? "training" : "test")};
+  auto cut = [&](Result<Dataset> data) {
+    if (data)
+      keepFirst(*data, limit);
+    return data;
+  };
+  switch (files->format) {
+  case Format::Csv:
+    return cut(readCsv(spec, files->paths[0]));
+  case Format::Npz: {
+    std::vector<std::string> wanted;
+    for (const FieldSpec &field : spec.fields)
+      wanted.push_back(sourceOf(field));
+    auto arrays = readNpz(files->paths[0], wanted);
+    if (!arrays)
+      return arrays.error();
+    std::vector<Dataset::Field> fields;
+    for (auto &[name, values] : *arrays)
+      fields.push_back({name, std::move(values)});
+    return cut(fitDataset(spec, std::move(fields), files->paths[0]));
+  }
+  case Format::Idx: {
+    std::vector<Dataset::Field> fields;
+    for (size_t i = 0; i < files->paths.size(); ++i) {
+      auto values = readIdx(files->paths[i]);
+      if (!values)
+        return values.error();
+      fields.push_back({files->arrays[i], std::move(*values)});
+    }
+    return cut(fitDataset(spec, std::move(fields), place));
+  }
+  }
+  return Error{"unknown format"};
+}
+
+} // namespace varve

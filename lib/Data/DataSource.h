@@ -1,0 +1,66 @@
+// Finds the files of a data set and reads them.
+#ifndef VARVE_DATA_DATASOURCE_H
+#define VARVE_DATA_DATASOURCE_H
+
+#include "Data/DataSpec.h"
+#include "Data/Dataset.h"
+#include "varve/Result.h"
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace varve {
+
+enum class Split { Train, Test };
+
+/// Where to look.
+struct DataLocation {
+  std::string data;    ///< `--data`: a known set, one of its files, a folder
+  std::string dataDir; ///< `--data-dir`: the folder of folders
+  std::string modelFolder; ///< what a model's "path" is relative to
+};
+
+/// The files of a data set. Known sets are looked for as folders of
+/// `--data-dir`, else of $VARVE_DATA, else where Debian's packages put them.
+class DataSource {
+public:
+  /// Finds the files; reads none.
+  static Result<DataSource> open(DataSpec spec, const DataLocation &location);
+
+  bool has(Split split) const { return part(split).has_value(); }
+  /// The split of the one file that `--data` named, if it named one.
+  std::optional<Split> named() const { return namedSplit; }
+  /// The folder or file that was found.
+  const std::string &origin() const { return place; }
+
+  /// Reads a split, at most its first `limit` samples. Fails where there is
+  /// no such split.
+  Result<Dataset> load(Split split, int64_t limit = INT64_MAX) const;
+
+private:
+  enum class Format { Idx, Csv, Npz };
+  /// Files of one split; for IDX, `arrays` names each file's field.
+  struct Part {
+    Format format;
+    std::vector<std::string> paths, arrays;
+  };
+
+  const std::optional<Part> &part(Split split) const {
+    return split == Split::Train ? train : test;
+  }
+  bool findKnown(const std::string &name, const std::string &dataDir,
+                 std::vector<std::string> &tried);
+  bool findInFolder(const std::string &folder);
+  Status openFile(const std::string &path);
+  Status openPath(const std::string &path);
+  std::optional<Part> idxPart(const std::string &folder, Split split) const;
+
+  DataSpec spec;
+  std::string place;
+  std::optional<Part> train, test;
+  std::optional<Split> namedSplit;
+};
+
+} // namespace varve
+#endif
