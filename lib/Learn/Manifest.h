@@ -3,8 +3,8 @@
 #ifndef VARVE_LEARN_MANIFEST_H
 #define VARVE_LEARN_MANIFEST_H
 
+#include "Data/DataSpec.h"
 #include "varve/Result.h"
-#include "varve/Tensor.h"
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -15,23 +15,12 @@
 namespace varve {
 
 /// A field of the data set as the compiled step reads it.
-struct ManifestField {
-  std::string name;
-  DType type = DType::F32;
-  std::vector<int64_t> shape;    ///< of one sample
-  std::vector<std::string> from; ///< columns or arrays; empty: its name
-  int64_t classes = 0;           ///< labels are below it; 0: no label
-  std::vector<std::string> classNames;
-};
+using ManifestField = FieldSpec;
 
 struct Manifest {
   std::string model;
 
-  struct Data {
-    std::string name;
-    std::map<std::string, std::string> options; ///< values as text
-    std::vector<ManifestField> fields;
-  };
+  using Data = DataSpec;
 
   struct Train {
     Data data;
