@@ -1,0 +1,149 @@
+// Reads the manifest. Each value is checked before it is used: an artifact
+// file may be damaged or of another version.
+#include "Learn/Manifest.h"
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+namespace varve {
+namespace {
+
+using nlohmann::json;
+
+/// Reads keys of one object into variables; remembers the first mistake.
+class ObjectReader {
+public:
+  ObjectReader(const json &object, std::string path, std::string &mistake)
+      : object(object), path(std::move(path)), mistake(mistake) {
+    if (!object.is_object())
+      fail("an object");
+  }
+
+  void read(const char *key, std::string &to) const {
+    if (const json *value = find(key))
+      value->is_string() ? void(to = value->get<std::string>())
+                         : fail("a string", key);
+  }
+  void read(const char *key, int64_t &to) const {
+    if (const json *value = find(key))
+      value->is_number_integer() ? void(to = value->get<int64_t>())
+                                 : fail("an integer", key);
+  }
+  void read(const char *key, double &to) const {
+    if (const json *value = find(key))
+      value->is_number() ? void(to = value->get<double>())
+                         : fail("a number", key);
+  }
+  template <class T> void read(const char *key, std::vector<T> &to) const {
+    const json *value = find(key);
+    if (!value)
+      return;
+    if (!value->is_array())
+      return fail("an array", key);
+    for (const json &element : *value) {
+      T item{};
+      readElement(element, key, item);
+      to.push_back(std::move(item));
+    }
+  }
+
+  const json *find(const char *key) const {
+    if (!object.is_object())
+      return nullptr;
+    auto it = object.find(key);
+    return it == object.end() || it->is_null() ? nullptr : &*it;
+  }
+  void fail(const char *wanted, const char *key = nullptr) const {
+    if (mistake.empty())
+      mistake = fmt::format("{}{}{} is not {}", path, key ? "." : "",
+                            key ? key : "", wanted);
+  }
+
+private:
+  void readElement(const json &value, const char *key, std::string &to) const {
+    value.is_string() ? void(to = value.get<std::string>())
+                      : fail("an array of strings", key);
+  }
+  void readElement(const json &value, const char *key, int64_t &to) const {
+    value.is_number_integer() ? void(to = value.get<int64_t>())
+                              : fail("an array of integers", key);
+  }
+
+  const json &object;
+  std::string path;
+  std::string &mistake;
+};
+
+ManifestField readField(const json &value, std::string &mistake) {
+  ManifestField field;
+  ObjectReader reader(value, "train.data.fields", mistake);
+  std::string type = "f32";
+  reader.read("name", field.name);
+  reader.read("dtype", type);
+  reader.read("shape", field.shape);
+  reader.read("from", field.from);
+  reader.read("classes", field.classes);
+  reader.read("class_names", field.classNames);
+  if (!parseDType(type, field.type))
+    reader.fail("an element type", "dtype");
+  return field;
+}
+
+Manifest::Data readData(const json &value, std::string &mistake) {
+  Manifest::Data data;
+  ObjectReader reader(value, "train.data", mistake);
+  reader.read("name", data.name);
+  if (const json *options = reader.find("options"); options)
+    for (const auto &[key, option] : options->items())
+      data.options[key] =
+          option.is_string() ? option.get<std::string>() : option.dump();
+  if (const json *fields = reader.find("fields"); fields)
+    for (const json &field : *fields)
+      data.fields.push_back(readField(field, mistake));
+  return data;
+}
+
+Manifest::Train readTrain(const json &value, std::string &mistake) {
+  Manifest::Train train;
+  ObjectReader reader(value, "train", mistake);
+  if (const json *data = reader.find("data"))
+    train.data = readData(*data, mistake);
+  reader.read("batch", train.batch);
+  reader.read("epochs", train.epochs);
+  reader.read("steps", train.steps);
+  reader.read("seed", train.seed);
+  reader.read("validate", train.validate);
+  reader.read("patience", train.patience);
+  reader.read("monitor", train.monitor);
+  reader.read("checkpoint_every", train.checkpointEvery);
+  reader.read("init_from", train.initFrom);
+  reader.read("losses", train.losses);
+  reader.read("metrics", train.metrics);
+  return train;
+}
+
+} // namespace
+
+Result<Manifest> parseManifest(std::string_view text) {
+  json root = json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (root.is_discarded())
+    return Error{"the artifact's manifest is no JSON"};
+  Manifest manifest;
+  std::string mistake;
+  ObjectReader reader(root, "manifest", mistake);
+  reader.read("model", manifest.model);
+  if (const json *train = reader.find("train"))
+    manifest.train = readTrain(*train, mistake);
+  if (const json *hyper = reader.find("hyper"))
+    for (const auto &[name, value] : hyper->items())
+      ObjectReader(*hyper, "hyper", mistake)
+          .read(name.c_str(), manifest.hyper[name]);
+  if (const json *labels = reader.find("labels"))
+    for (const auto &[name, value] : labels->items())
+      ObjectReader(*labels, "labels", mistake)
+          .read(name.c_str(), manifest.labels[name]);
+  if (!mistake.empty())
+    return Error{"the artifact's manifest is malformed: " + mistake};
+  return manifest;
+}
+
+} // namespace varve

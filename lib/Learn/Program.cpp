@@ -1,0 +1,154 @@
+// Loads artifacts as they are needed and attaches them to one session.
+#include "Learn/Program.h"
+#include <chrono>
+#include <fmt/format.h>
+
+namespace varve {
+
+struct Program::Impl {
+  ArtifactSource source;
+  double sourceSeconds = 0;
+  Manifest manifest;
+  std::vector<void *> handles;
+  std::vector<const varve_artifact *> artifacts;
+  varve_team *team = nullptr;
+  varve_session *session = nullptr;
+
+  ~Impl() {
+    varve_session_destroy(session);
+    varve_team_destroy(team);
+    for (void *handle : handles)
+      varve_close(handle);
+  }
+
+  Result<const varve_artifact *> load(const ArtifactRequest &request);
+  Status use(const varve_artifact *artifact);
+};
+
+namespace {
+
+std::string describe(const ArtifactRequest &request) {
+  return fmt::format("'{}' at batch {}", request.function,
+                     fmt::join(request.batches, ", "));
+}
+
+} // namespace
+
+Result<const varve_artifact *>
+Program::Impl::load(const ArtifactRequest &request) {
+  auto start = std::chrono::steady_clock::now();
+  Result<std::string> path = source(request);
+  sourceSeconds +=
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  if (!path)
+    return path.error();
+  varve_error error;
+  void *handle = nullptr;
+  const varve_artifact *artifact = varve_open(path->c_str(), &handle, &error);
+  if (!artifact)
+    return Error{error.message};
+  handles.push_back(handle);
+  for (int64_t batch : request.batches)
+    if (!varve_find_function(artifact, request.function.c_str(), batch))
+      return Error{fmt::format("{} has no {}", *path, describe(request))};
+  return artifact;
+}
+
+Status Program::Impl::use(const varve_artifact *artifact) {
+  varve_error error;
+  if (!session)
+    session = varve_session_create(artifact, nullptr, &error);
+  else if (!varve_session_attach(session, artifact, &error))
+    return Error{error.message};
+  if (!session)
+    return Error{error.message};
+  artifacts.push_back(artifact);
+  return {};
+}
+
+Program::Program(std::unique_ptr<Impl> impl) : impl(std::move(impl)) {}
+Program::Program(Program &&) noexcept = default;
+Program &Program::operator=(Program &&) noexcept = default;
+Program::~Program() = default;
+
+Result<Program> Program::open(ArtifactSource source, int64_t threads,
+                              const ArtifactRequest &first) {
+  auto impl = std::make_unique<Impl>();
+  impl->source = std::move(source);
+  Result<const varve_artifact *> artifact = impl->load(first);
+  if (!artifact)
+    return artifact.error();
+  Result<Manifest> manifest = parseManifest((*artifact)->manifest);
+  if (!manifest)
+    return manifest.error();
+  impl->manifest = std::move(*manifest);
+  if (Status used = impl->use(*artifact); !used)
+    return used.error();
+  varve_error error;
+  impl->team =
+      varve_team_create(threads == 0 ? varve_cpu_count() : threads, &error);
+  if (!impl->team)
+    return Error{error.message, ErrorKind::Usage};
+  Program program(std::move(impl));
+  if (Status started = program.initialize(0); !started)
+    return started.error();
+  return program;
+}
+
+Status Program::require(const ArtifactRequest &request) {
+  ArtifactRequest missing{request.function, {}};
+  for (int64_t batch : request.batches)
+    if (!find(request.function, batch))
+      missing.batches.push_back(batch);
+  if (missing.batches.empty())
+    return {};
+  Result<const varve_artifact *> artifact = impl->load(missing);
+  if (!artifact)
+    return artifact.error();
+  return impl->use(*artifact);
+}
+
+const varve_function_desc *Program::find(const std::string &name,
+                                         int64_t batch) const {
+  for (const varve_artifact *artifact : impl->artifacts)
+    if (const varve_function_desc *function =
+            varve_find_function(artifact, name.c_str(), batch))
+      return function;
+  return nullptr;
+}
+
+const varve_artifact &Program::artifact() const { return *impl->artifacts[0]; }
+const Manifest &Program::manifest() const { return impl->manifest; }
+varve_session *Program::session() const { return impl->session; }
+varve_team *Program::team() const { return impl->team; }
+double Program::sourceSeconds() const { return impl->sourceSeconds; }
+
+Status Program::initialize(uint64_t seed) {
+  varve_error error;
+  if (!varve_session_initialize(impl->session, seed, &error))
+    return Error{error.message};
+  return {};
+}
+
+Tensor Program::exportState(int64_t index) const {
+  const varve_state_desc &state = artifact().state[index];
+  Tensor value(static_cast<DType>(state.dtype),
+               {state.shape, state.shape + state.rank});
+  varve_session_export(impl->session, index, value.data.data());
+  return value;
+}
+
+Status Program::importState(int64_t index, const Tensor &value) {
+  const varve_state_desc &state = artifact().state[index];
+  std::vector<int64_t> shape(state.shape, state.shape + state.rank);
+  auto type = static_cast<DType>(state.dtype);
+  if (value.type != type || value.shape != shape)
+    return Error{fmt::format("'{}' is {}, not {}", state.name,
+                             toString(type, shape),
+                             toString(value.type, value.shape))};
+  varve_session_import(impl->session, index, value.data.data());
+  return {};
+}
+
+} // namespace varve

@@ -1,0 +1,375 @@
+// The training loop. A run is a sequence of steps; everything it needs to go on
+// stands in the program's state, TrainProgress and the best weights, so that a
+// checkpoint may be written between any two steps.
+#include "Learn/Train.h"
+#include "Learn/Call.h"
+#include "Learn/Checkpoint.h"
+#include "Learn/Evaluate.h"
+#include "Learn/Order.h"
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fmt/format.h>
+#include <numeric>
+
+namespace varve {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double secondsSince(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+class Trainer {
+public:
+  Trainer(Program &program, const Dataset &data, const Dataset *test,
+          const TrainOptions &options)
+      : program(program), data(data), test(test), options(options) {}
+
+  Result<TrainOutcome> run();
+
+private:
+  enum class Next { GoOn, Ended };
+
+  Status prepare();
+  Status begin(bool resumed);
+  Status bindSteps();
+  Result<Next> runEpoch();
+  Result<Next> afterStep(const Call &call, Clock::time_point start,
+                         int64_t firstStep);
+  Result<Next> endEpoch(double seconds, int64_t samplesSeen);
+  Status judge(const std::vector<Measure> &measures);
+  Status finish();
+  Status save();
+  void note(const std::string &text) {
+    if (options.observer)
+      options.observer->onNote(text);
+  }
+
+  StepSettings stepSettings() const {
+    const TrainSettings &settings = progress.settings;
+    return {settings.seed, progress.epoch, epochs, steps, settings.hyper};
+  }
+  bool done() const { return progress.stopped || progress.totalSteps >= steps; }
+  bool cancelled() const { return options.cancel && *options.cancel; }
+
+  Program &program;
+  const Dataset &data;
+  const Dataset *test;
+  const TrainOptions &options;
+
+  TrainProgress progress;
+  TrainOutcome outcome;
+  Snapshot best;
+  std::string folder; ///< of checkpoints
+  int64_t checkpointEvery = 0;
+  int64_t epochs = 0, steps = 0, stepsPerEpoch = 0; ///< in all; in an epoch
+  std::vector<int64_t> samples, order;              ///< that train
+  std::optional<Call> whole, rest;
+  std::optional<Evaluator> validation;
+};
+
+/// Settings, data split, functions.
+Status Trainer::prepare() {
+  const Manifest &manifest = program.manifest();
+  folder = checkpointFolder(options, manifest.model);
+  std::optional<TrainProgress> found;
+  if (options.resume) {
+    auto read = readProgress(folder, program);
+    if (!read)
+      return read.error();
+    found = std::move(*read);
+  }
+  auto settings =
+      decideSettings(manifest, options, found ? &found->settings : nullptr);
+  if (!settings)
+    return settings.error();
+  if (found && found->samples != data.samples)
+    return Error{fmt::format("the checkpoint was made with {} samples, the "
+                             "data set has {}",
+                             found->samples, data.samples)};
+  if (found)
+    progress = std::move(*found);
+  progress.settings = std::move(*settings);
+  progress.samples = data.samples;
+  checkpointEvery =
+      options.checkpointEvery.value_or(manifest.train->checkpointEvery);
+  if (checkpointEvery < 0)
+    return Error{fmt::format("checkpoint-every {} is below 0", checkpointEvery),
+                 ErrorKind::Usage};
+  if (Status fine = checkLabels(manifest, data); !fine)
+    return fine;
+  if (Status bound = bindSteps(); !bound)
+    return bound;
+  return begin(found.has_value());
+}
+
+Status Trainer::bindSteps() {
+  const TrainSettings &settings = progress.settings;
+  Split split = splitSamples(data.samples, settings.validate,
+                             static_cast<uint64_t>(settings.seed));
+  auto count = static_cast<int64_t>(split.train.size());
+  if (count == 0)
+    return Error{fmt::format("no samples are left to train: the data set has "
+                             "{}, {} of them validate",
+                             data.samples, split.validation.size())};
+  int64_t batch = settings.batch;
+  stepsPerEpoch = (count + batch - 1) / batch;
+  steps = settings.epochs ? settings.epochs * stepsPerEpoch : settings.steps;
+  epochs = settings.epochs ? settings.epochs
+                           : (steps + stepsPerEpoch - 1) / stepsPerEpoch;
+
+  ArtifactRequest request{"train_step", {}};
+  if (count >= batch)
+    request.batches.push_back(batch);
+  if (count % batch)
+    request.batches.push_back(count % batch);
+  if (Status got = program.require(request); !got)
+    return got;
+  for (int64_t size : request.batches) {
+    const varve_function_desc &function = *program.find("train_step", size);
+    if (Status known = checkHyper(function, settings.hyper); !known)
+      return known;
+    auto call = Call::bind(program, function, data, stepSettings());
+    if (!call)
+      return call.error();
+    (size == batch ? whole : rest) = std::move(*call);
+  }
+  size_t measures = (whole ? *whole : *rest).measures().size();
+  if (progress.sums.size() != measures)
+    progress.sums.assign(measures, 0);
+
+  samples = std::move(split.train);
+  order.resize(samples.size());
+  if (split.validation.empty())
+    return {};
+  auto evaluator = Evaluator::create(program, data, std::move(split.validation),
+                                     batch, stepSettings());
+  if (!evaluator)
+    return evaluator.error();
+  validation = std::move(*evaluator);
+  return {};
+}
+
+/// The state that the first step of this run sees.
+Status Trainer::begin(bool resumed) {
+  if (resumed) {
+    if (Status loaded = loadCheckpoint(folder, program, best); !loaded)
+      return loaded;
+    note(fmt::format("resumed from {} after step {} (epoch {})",
+                     checkpointFile(folder), progress.totalSteps,
+                     std::min(progress.epoch + 1, epochs)));
+    return {};
+  }
+  if (options.resume)
+    note(fmt::format("no checkpoint in {}: training starts", folder));
+  if (Status drawn =
+          program.initialize(static_cast<uint64_t>(progress.settings.seed));
+      !drawn)
+    return drawn;
+  std::string weights =
+      options.initFrom.value_or(program.manifest().train->initFrom);
+  if (weights.empty())
+    return {};
+  auto unknown = loadWeights(program, weights);
+  if (!unknown)
+    return unknown.error();
+  return {};
+}
+
+Status Trainer::save() {
+  Status saved = saveCheckpoint(folder, program, progress, best);
+  if (saved)
+    outcome.checkpoint = checkpointFile(folder);
+  return saved;
+}
+
+Result<TrainOutcome> Trainer::run() {
+  if (Status ready = prepare(); !ready)
+    return ready.error();
+  Clock::time_point start = Clock::now();
+  Next next = Next::GoOn;
+  while (next == Next::GoOn && !done()) {
+    auto ran = runEpoch();
+    if (!ran)
+      return ran.error();
+    next = *ran;
+  }
+  outcome.epochs = progress.epoch;
+  outcome.steps = progress.totalSteps;
+  outcome.last = progress.last;
+  if (progress.stopped)
+    outcome.end = TrainOutcome::End::StoppedEarly;
+  if (outcome.end != TrainOutcome::End::Interrupted)
+    if (Status finished = finish(); !finished)
+      return finished.error();
+  outcome.seconds = secondsSince(start);
+  return outcome;
+}
+
+/// What is left of the epoch under way.
+Result<Trainer::Next> Trainer::runEpoch() {
+  shuffle(static_cast<uint64_t>(progress.settings.seed),
+          static_cast<uint64_t>(progress.epoch), order);
+  if (whole)
+    whole->setEpoch(progress.epoch);
+  if (rest)
+    rest->setEpoch(progress.epoch);
+  Clock::time_point start = Clock::now();
+  int64_t firstStep = progress.step;
+  auto count = static_cast<int64_t>(order.size());
+  while (progress.step < stepsPerEpoch && !done()) {
+    int64_t from = progress.step * progress.settings.batch;
+    Call &call = count - from < progress.settings.batch ? *rest : *whole;
+    int64_t *indices = call.indices();
+    for (int64_t i = 0; i < call.batch(); ++i)
+      indices[i] =
+          samples[static_cast<size_t>(order[static_cast<size_t>(from + i)])];
+    call.run();
+    auto next = afterStep(call, start, firstStep);
+    if (!next || *next == Next::Ended)
+      return next;
+  }
+  int64_t end = std::min(progress.step * progress.settings.batch, count);
+  return endEpoch(secondsSince(start),
+                  end - firstStep * progress.settings.batch);
+}
+
+Result<Trainer::Next> Trainer::afterStep(const Call &call,
+                                         Clock::time_point start,
+                                         int64_t firstStep) {
+  ++progress.step;
+  ++progress.totalSteps;
+  if (!std::isfinite(call.loss()))
+    return Error{fmt::format("the loss is {} at step {} (epoch {})",
+                             call.loss(), progress.totalSteps,
+                             progress.epoch + 1)};
+  call.accumulate(progress.sums.data());
+  if (options.observer) {
+    int64_t batch = progress.settings.batch;
+    auto seen = static_cast<double>(
+        std::min(progress.step * batch, static_cast<int64_t>(order.size())));
+    StepReport report{progress.epoch + 1, epochs, progress.step, stepsPerEpoch};
+    report.loss = progress.sums[0] / seen;
+    report.seconds = secondsSince(start);
+    report.samplesPerSecond =
+        (seen - static_cast<double>(firstStep * batch)) / report.seconds;
+    options.observer->onStep(report);
+  }
+  if (cancelled()) {
+    outcome.end = TrainOutcome::End::Interrupted;
+    if (Status saved = save(); !saved)
+      return saved.error();
+    return Next::Ended;
+  }
+  bool due = checkpointEvery && progress.totalSteps % checkpointEvery == 0;
+  // The end of an epoch writes one anyway.
+  if (due && !options.checkpoint.empty() && progress.step < stepsPerEpoch)
+    if (Status saved = save(); !saved)
+      return saved.error();
+  return Next::GoOn;
+}
+
+Result<Trainer::Next> Trainer::endEpoch(double seconds, int64_t samplesSeen) {
+  const auto &names = (whole ? *whole : *rest).measures();
+  auto seen =
+      static_cast<double>(std::min(progress.step * progress.settings.batch,
+                                   static_cast<int64_t>(order.size())));
+  std::vector<Measure> measures;
+  for (size_t i = 0; i < names.size(); ++i)
+    measures.emplace_back(names[i], progress.sums[i] / seen);
+  if (validation)
+    for (auto &[name, value] : validation->run(progress.epoch))
+      measures.emplace_back("val_" + name, value);
+  ++progress.epoch;
+  progress.step = 0;
+  std::fill(progress.sums.begin(), progress.sums.end(), 0);
+  if (Status judged = judge(measures); !judged)
+    return judged.error();
+  progress.last = measures;
+  if (options.observer)
+    options.observer->onEpoch({progress.epoch, epochs, std::move(measures),
+                               seconds,
+                               static_cast<double>(samplesSeen) / seconds});
+  if (!options.checkpoint.empty())
+    if (Status saved = save(); !saved)
+      return saved.error();
+  return progress.stopped ? Next::Ended : Next::GoOn;
+}
+
+/// Keeps the best weights and ends a run that no longer gets better.
+Status Trainer::judge(const std::vector<Measure> &measures) {
+  const TrainSettings &settings = progress.settings;
+  if (!validation && !settings.patience)
+    return {};
+  auto it = std::find_if(measures.begin(), measures.end(),
+                         [&](const Measure &measure) {
+                           return measure.first == settings.monitor;
+                         });
+  if (it == measures.end())
+    return Error{fmt::format("there is no measure '{}' to monitor; there is {}",
+                             settings.monitor, toString(measures)),
+                 ErrorKind::Usage};
+  double value = it->second;
+  bool larger = largerIsBetter(settings.monitor, program.manifest());
+  bool better = !progress.best ||
+                (larger ? value > *progress.best : value < *progress.best);
+  // What is no number is never better, nor is anything kept for it.
+  if (better && !std::isnan(value)) {
+    progress.best = value;
+    progress.bestEpoch = progress.epoch;
+    best.capture(program);
+  } else if (settings.patience &&
+             progress.epoch - progress.bestEpoch >= settings.patience) {
+    progress.stopped = true;
+    note(fmt::format("stopped early: {} has not become better than {:.6g} "
+                     "(epoch {}) in {} epochs",
+                     settings.monitor, progress.best.value_or(NAN),
+                     progress.bestEpoch, settings.patience));
+  }
+  return {};
+}
+
+/// The best weights go back into the program, to the file, to the test set.
+Status Trainer::finish() {
+  if (!best.empty())
+    best.restore(program);
+  if (!options.out.empty())
+    if (Status saved = saveWeights(program, options.out); !saved)
+      return saved;
+  if (!test)
+    return {};
+  if (Status fine = checkLabels(program.manifest(), *test); !fine)
+    return fine;
+  std::vector<int64_t> all(static_cast<size_t>(test->samples));
+  std::iota(all.begin(), all.end(), int64_t(0));
+  auto evaluator = Evaluator::create(program, *test, std::move(all),
+                                     progress.settings.batch, stepSettings());
+  if (!evaluator)
+    return evaluator.error();
+  for (auto &[name, value] : evaluator->run(progress.epoch))
+    outcome.test.emplace_back("test_" + name, value);
+  return {};
+}
+
+} // namespace
+
+std::string checkpointFolder(const TrainOptions &options,
+                             const std::string &model) {
+  if (!options.checkpoint.empty())
+    return options.checkpoint;
+  std::string base = options.out.empty() ? model : options.out;
+  const std::string ending = ".safetensors";
+  if (base.size() > ending.size() &&
+      base.compare(base.size() - ending.size(), ending.size(), ending) == 0)
+    base.resize(base.size() - ending.size());
+  return base + ".checkpoint";
+}
+
+Result<TrainOutcome> train(Program &program, const Dataset &data,
+                           const Dataset *test, const TrainOptions &options) {
+  return Trainer(program, data, test, options).run();
+}
+
+} // namespace varve
