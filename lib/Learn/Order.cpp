@@ -39,7 +39,7 @@ constexpr uint32_t epochStream = 0x6f726472, splitStream = 0x73706c74;
 
 } // namespace
 
-void shuffle(uint64_t seed, uint64_t epoch, std::vector<int64_t> &order) {
+void shuffleSamples(uint64_t seed, uint64_t epoch, std::vector<int64_t> &order) {
   shuffleStream(seed, epoch, epochStream, order);
 }
 

@@ -10,7 +10,7 @@ namespace varve {
 
 /// Fills `order` (size n) with the permutation of 0 .. n - 1 that belongs to
 /// (seed, epoch). All permutations are equally likely.
-void shuffle(uint64_t seed, uint64_t epoch, std::vector<int64_t> &order);
+void shuffleSamples(uint64_t seed, uint64_t epoch, std::vector<int64_t> &order);
 
 /// Which samples train and which validate, both ascending.
 struct Split {

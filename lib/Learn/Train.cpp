@@ -210,8 +210,8 @@ Result<TrainOutcome> Trainer::run() {
 
 /// What is left of the epoch under way.
 Result<Trainer::Next> Trainer::runEpoch() {
-  shuffle(static_cast<uint64_t>(progress.settings.seed),
-          static_cast<uint64_t>(progress.epoch), order);
+  shuffleSamples(static_cast<uint64_t>(progress.settings.seed),
+                 static_cast<uint64_t>(progress.epoch), order);
   if (whole)
     whole->setEpoch(progress.epoch);
   if (rest)
@@ -257,18 +257,19 @@ Result<Trainer::Next> Trainer::afterStep(const Call &call,
         (seen - static_cast<double>(firstStep * batch)) / report.seconds;
     options.observer->onStep(report);
   }
-  if (cancelled()) {
-    outcome.end = TrainOutcome::End::Interrupted;
-    if (Status saved = save(); !saved)
-      return saved.error();
-    return Next::Ended;
-  }
+  // What is left of the epoch without its steps is short, and done before an
+  // interruption or a checkpoint.
+  if (progress.step == stepsPerEpoch || done())
+    return Next::GoOn;
+  bool stop = cancelled(); // read once: it may change at any time
   bool due = checkpointEvery && progress.totalSteps % checkpointEvery == 0;
-  // The end of an epoch writes one anyway.
-  if (due && !options.checkpoint.empty() && progress.step < stepsPerEpoch)
+  if (stop || (due && !options.checkpoint.empty()))
     if (Status saved = save(); !saved)
       return saved.error();
-  return Next::GoOn;
+  if (!stop)
+    return Next::GoOn;
+  outcome.end = TrainOutcome::End::Interrupted;
+  return Next::Ended;
 }
 
 Result<Trainer::Next> Trainer::endEpoch(double seconds, int64_t samplesSeen) {
@@ -282,20 +283,27 @@ Result<Trainer::Next> Trainer::endEpoch(double seconds, int64_t samplesSeen) {
   if (validation)
     for (auto &[name, value] : validation->run(progress.epoch))
       measures.emplace_back("val_" + name, value);
-  ++progress.epoch;
-  progress.step = 0;
-  std::fill(progress.sums.begin(), progress.sums.end(), 0);
   if (Status judged = judge(measures); !judged)
     return judged.error();
   progress.last = measures;
   if (options.observer)
-    options.observer->onEpoch({progress.epoch, epochs, std::move(measures),
+    options.observer->onEpoch({progress.epoch + 1, epochs, std::move(measures),
                                seconds,
                                static_cast<double>(samplesSeen) / seconds});
-  if (!options.checkpoint.empty())
+  // A run of `steps` may end inside an epoch; more steps go on from there.
+  if (progress.step == stepsPerEpoch) {
+    ++progress.epoch;
+    progress.step = 0;
+    std::fill(progress.sums.begin(), progress.sums.end(), 0);
+  }
+  bool stop = cancelled() && !done();
+  if (stop || !options.checkpoint.empty())
     if (Status saved = save(); !saved)
       return saved.error();
-  return progress.stopped ? Next::Ended : Next::GoOn;
+  if (!stop)
+    return Next::GoOn;
+  outcome.end = TrainOutcome::End::Interrupted;
+  return Next::Ended;
 }
 
 /// Keeps the best weights and ends a run that no longer gets better.
@@ -318,10 +326,10 @@ Status Trainer::judge(const std::vector<Measure> &measures) {
   // What is no number is never better, nor is anything kept for it.
   if (better && !std::isnan(value)) {
     progress.best = value;
-    progress.bestEpoch = progress.epoch;
+    progress.bestEpoch = progress.epoch + 1;
     best.capture(program);
   } else if (settings.patience &&
-             progress.epoch - progress.bestEpoch >= settings.patience) {
+             progress.epoch + 1 - progress.bestEpoch >= settings.patience) {
     progress.stopped = true;
     note(fmt::format("stopped early: {} has not become better than {:.6g} "
                      "(epoch {}) in {} epochs",
