@@ -63,6 +63,7 @@ def TransposeOp : Varve_PrimitiveOp<
   let arguments = (ins Varve_Tensor:$x, OptionalAttr<DenseI64ArrayAttr>:$perm);
   let results = (outs Varve_Tensor:$y);
   let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+  let hasCanonicalizer = 1;
   let extraClassDeclaration = [{
     /// The permutation, the default spelled out.
     ::llvm::SmallVector<int64_t> getPermutation();

@@ -56,6 +56,17 @@ def StateOp : Varve_Op<"state", [Symbol, HasParent<"ProgramOp">]> {
                        DefaultValuedAttr<I64Attr, "0">:$panel);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
   let hasVerifier = 1;
+  let builders = [
+    /// Starts at zero, in canonical layout.
+    OpBuilder<(ins "::llvm::StringRef":$name,
+                   "::mlir::RankedTensorType":$type,
+                   "::llvm::StringRef":$role), [{
+      auto &properties = $_state.getOrAddProperties<Properties>();
+      properties.sym_name = $_builder.getStringAttr(name);
+      properties.type = ::mlir::TypeAttr::get(type);
+      properties.role = $_builder.getStringAttr(role);
+    }]>
+  ];
   let extraClassDeclaration = [{
     ::mlir::RankedTensorType getTensorType() {
       return ::llvm::cast<::mlir::RankedTensorType>(getType());

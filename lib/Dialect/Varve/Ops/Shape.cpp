@@ -293,6 +293,60 @@ void TransposeOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
   dx[0] = transpose(b, dy[0], inverse);
 }
 
+namespace {
+/// transpose(transpose(x)) is one transpose, or x.
+struct ComposeTransposes : OpRewritePattern<TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(TransposeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto inner = op.getX().getDefiningOp<TransposeOp>();
+    if (!inner)
+      return rewriter.notifyMatchFailure(op, "x is no transpose");
+    SmallVector<int64_t> first = inner.getPermutation(), perm;
+    bool identity = true;
+    for (int64_t axis : op.getPermutation()) {
+      perm.push_back(first[axis]);
+      identity &= perm.back() == int64_t(perm.size()) - 1;
+    }
+    if (identity)
+      rewriter.replaceOp(op, inner.getX());
+    else
+      rewriter.replaceOpWithNewOp<TransposeOp>(
+          op, inner.getX(), rewriter.getDenseI64ArrayAttr(perm));
+    return success();
+  }
+};
+
+/// (x y)' = y' x': the same products in the same order of k, so that a weight
+/// gradient is made in the layout of its weight.
+struct TransposeProduct : OpRewritePattern<TransposeOp> {
+  using OpRewritePattern::OpRewritePattern;
+  LogicalResult matchAndRewrite(TransposeOp op,
+                                PatternRewriter &rewriter) const override {
+    auto product = op.getX().getDefiningOp<MatmulOp>();
+    if (!product || !product->hasOneUse())
+      return rewriter.notifyMatchFailure(op, "x is no product of its own");
+    SmallVector<int64_t> perm = op.getPermutation();
+    int64_t rank = perm.size();
+    for (int64_t d = 0; d < rank - 2; ++d)
+      if (perm[d] != d)
+        return rewriter.notifyMatchFailure(op, "moves leading axes");
+    if (perm[rank - 1] == rank - 1)
+      return rewriter.notifyMatchFailure(op, "moves nothing");
+    Location loc = op.getLoc();
+    auto x = TransposeOp::create(rewriter, loc, product.getX(), nullptr);
+    auto y = TransposeOp::create(rewriter, loc, product.getY(), nullptr);
+    rewriter.replaceOpWithNewOp<MatmulOp>(op, y, x);
+    return success();
+  }
+};
+} // namespace
+
+void TransposeOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
+                                              MLIRContext *context) {
+  patterns.add<ComposeTransposes, TransposeProduct>(context);
+}
+
 // ---- iota ----
 
 LogicalResult IotaOp::inferReturnTypes(MLIRContext *,

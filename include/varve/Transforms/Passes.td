@@ -1,0 +1,80 @@
+//===- Passes.td - passes over varve programs -----------------------------===//
+
+#ifndef VARVE_TRANSFORMS_PASSES
+#define VARVE_TRANSFORMS_PASSES
+
+include "mlir/Pass/PassBase.td"
+
+def Partition : Pass<"varve-partition", "::varve::ProgramOp"> {
+  let summary = "cut a network into stages that learn";
+  let description = [{
+    End to end there is one stage: every layer is inlined where it stands.
+
+    ```mlir
+    %y = varve.layer "hidden" : tensor<8x4xf32> {    %z = varve.matmul ...
+      %z = varve.matmul ...                       => %y = varve.relu %z
+      ...
+    ```
+
+    Invariant: no `varve.layer` is left.
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
+def Differentiate : Pass<"varve-differentiate", "::varve::ProgramOp"> {
+  let summary = "add the gradients of the loss to a function that learns";
+  let description = [{
+    For each function with a `train` attribute: reverse mode from the result of
+    kind "loss" to every used state of role "param" that no `freeze` pattern
+    matches.
+
+    ```mlir
+    varve.func @train_step(...) uses(%w = @w: T)
+        -> ({kind = "loss"}) attributes {train = {...}}
+    =>
+    varve.func @train_step(...) uses(%w = @w: T)
+        -> ({kind = "loss"}, {kind = "gradient", of = "w"}) ...
+    ```
+
+    Invariant: each such parameter that the loss depends on has one result of
+    kind "gradient".
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
+def Update : Pass<"varve-update", "::varve::ProgramOp"> {
+  let summary = "turn gradients into new values of the parameters";
+  let description = [{
+    Declares the optimizer's slots and builds its step with the schedule's
+    factor, clipping, groups and weight decay; counts the step. Hyperparameters
+    become inputs of kind "hyper", so that changing one compiles nothing.
+
+    ```mlir
+    varve.func @train_step() uses(%w = @w: T)
+        -> ({kind = "loss"}, {kind = "gradient", of = "w"})
+    =>
+    varve.state @"w:m" : T {role = "slot", of = @w}
+    varve.func @train_step(%lr: tensor<f32> {kind = "hyper"}) uses(...)
+        -> ({kind = "loss"}) updates(@w, @"w:m", @step)
+    ```
+
+    Invariant: no result of kind "gradient" or "schedule" and no `train`
+    attribute is left.
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
+def ChooseLayouts : Pass<"varve-choose-layouts", "::varve::ProgramOp"> {
+  let summary = "lay out parameters as the kernels read them";
+  let description = [{
+    A matrix of parameters that stands, transposed, at the right of a product
+    is stored with the columns of the product contiguous: in panels of 32 where
+    they divide so, else transposed. Slots and averages follow their parameter.
+
+    Invariant: the choice depends on the forward pass alone, so that all
+    functions of a program agree.
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
+#endif

@@ -1,0 +1,40 @@
+// Optimizers: which slots each needs and the formula of its step.
+#ifndef VARVE_LIB_TRANSFORMS_OPTIMIZER_H
+#define VARVE_LIB_TRANSFORMS_OPTIMIZER_H
+
+#include "varve/Dialect/Varve/Varve.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+
+namespace varve {
+
+/// The static shape of an optimizer: what the text's values decide. Whether a
+/// momentum or a decay is zero changes the program; its size does not.
+struct OptimizerKind {
+  enum Name { Sgd, Adam, AdamW, RmsProp, Adagrad } name = Sgd;
+  bool momentum = false, nesterov = false, decay = false;
+
+  /// From a `train` dictionary's `optimizer`; fails with a diagnostic at `loc`.
+  static mlir::FailureOr<OptimizerKind> get(mlir::Location loc,
+                                            mlir::DictionaryAttr optimizer);
+  /// The slots of each parameter: "m", "v", ...
+  llvm::SmallVector<llvm::StringRef> slots() const;
+};
+
+/// What one parameter's step reads. Scalars are f32[].
+struct StepInputs {
+  mlir::Value parameter, gradient;
+  llvm::SmallVector<mlir::Value> slots;
+  mlir::Value step; ///< i64[], this step's number from 1
+  mlir::Value lr;   ///< with the schedule's factor
+  /// The hyperparameter of this name: "eps", "betas[0]".
+  llvm::function_ref<mlir::Value(llvm::StringRef)> hyper;
+};
+
+/// Builds the new value of the parameter, then those of its slots. Formulas
+/// and order of operations are PyTorch's.
+llvm::SmallVector<mlir::Value> buildStep(mlir::ImplicitLocOpBuilder &b,
+                                         const OptimizerKind &kind,
+                                         const StepInputs &in);
+
+} // namespace varve
+#endif

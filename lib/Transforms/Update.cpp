@@ -1,0 +1,245 @@
+// From gradients to new values of the parameters: slots, hyperparameters,
+// schedule, clipping and the optimizer's formula.
+#include "Transforms/Optimizer.h"
+#include "Transforms/Patterns.h"
+#include "varve/Transforms/Passes.h"
+#include "llvm/ADT/StringMap.h"
+
+using namespace mlir;
+using namespace varve;
+
+namespace varve {
+#define GEN_PASS_DEF_UPDATE
+#include "varve/Transforms/Passes.h.inc"
+} // namespace varve
+
+namespace {
+
+/// The update of one function.
+class UpdateBuilder {
+public:
+  UpdateBuilder(ProgramOp program, FuncOp func)
+      : program(program), func(func), train(func.getTrainAttr()),
+        b(func.getReturn().getLoc(), func.getReturn()) {}
+
+  LogicalResult run();
+
+private:
+  struct Gradient {
+    StateOp parameter;
+    Value value;
+  };
+
+  void takeResults();
+  StateOp getOrDeclareSlot(StateOp parameter, StringRef slot);
+  /// The hyperparameter `key` of a parameter: its last group's that has it,
+  /// else the optimizer's.
+  Value hyper(StringRef parameter, StringRef key);
+  Value hyperInput(const Twine &name, double value);
+  FloatAttr numberOf(DictionaryAttr values, StringRef key);
+  void clip();
+  Value constant(RankedTensorType type, double value) {
+    auto element = type.getElementType();
+    Attribute scalar =
+        isa<FloatType>(element)
+            ? Attribute(FloatAttr::get(cast<FloatType>(element), value))
+            : Attribute(IntegerAttr::get(element, int64_t(value)));
+    return ConstantOp::create(b, type, DenseElementsAttr::get(type, scalar));
+  }
+  Value spread(Value scalar, Value like) {
+    auto shape = cast<RankedTensorType>(like.getType()).getShape();
+    return BroadcastOp::create(b, scalar, b.getDenseI64ArrayAttr(shape),
+                               DenseI64ArrayAttr());
+  }
+
+  ProgramOp program;
+  FuncOp func;
+  DictionaryAttr train;
+  ImplicitLocOpBuilder b;
+  SmallVector<Gradient> gradients;
+  Value schedule;
+  llvm::StringMap<Value> hypers;
+  /// Of the return, as they grow.
+  SmallVector<Attribute> infos, updates;
+  SmallVector<Value> results, updated;
+};
+
+} // namespace
+
+// Gradients and the schedule's factor leave the results.
+void UpdateBuilder::takeResults() {
+  ReturnOp end = func.getReturn();
+  unsigned n = func.getResults().size();
+  for (auto [i, info] : llvm::enumerate(func.getResults())) {
+    auto entry = cast<DictionaryAttr>(info);
+    StringRef kind = entry.getAs<StringAttr>("kind").getValue();
+    Value value = end.getOperand(i);
+    if (kind == "gradient") {
+      auto of = entry.getAs<FlatSymbolRefAttr>("of");
+      auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(func, of);
+      gradients.push_back({state, value});
+    } else if (kind == "schedule") {
+      schedule = value;
+    } else {
+      infos.push_back(info);
+      results.push_back(value);
+    }
+  }
+  updates.assign(func.getUpdates().begin(), func.getUpdates().end());
+  updated = llvm::to_vector(end.getOperands().drop_front(n));
+}
+
+StateOp UpdateBuilder::getOrDeclareSlot(StateOp parameter, StringRef slot) {
+  std::string name = (parameter.getSymName() + ":" + slot).str();
+  if (auto known = SymbolTable::lookupSymbolIn(program, name))
+    return cast<StateOp>(known);
+  OpBuilder at(parameter);
+  // After the last state, so that a program's states stand together.
+  for (StateOp state : program.getOps<StateOp>())
+    at.setInsertionPointAfter(state);
+  auto made = StateOp::create(at, parameter.getLoc(), name,
+                              parameter.getTensorType(), "slot");
+  made.setOfAttr(FlatSymbolRefAttr::get(parameter.getSymNameAttr()));
+  return made;
+}
+
+FloatAttr UpdateBuilder::numberOf(DictionaryAttr values, StringRef key) {
+  // "betas[1]" is element 1 of "betas".
+  auto [name, rest] = key.split('[');
+  Attribute value = values ? values.get(name) : Attribute();
+  unsigned index;
+  if (auto list = dyn_cast_or_null<ArrayAttr>(value))
+    value = !rest.consumeInteger(10, index) && index < list.size()
+                ? list[index]
+                : Attribute();
+  return dyn_cast_or_null<FloatAttr>(value);
+}
+
+Value UpdateBuilder::hyperInput(const Twine &name, double value) {
+  std::string key = name.str();
+  Value &input = hypers[key];
+  if (!input)
+    input = func.addInput(
+        RankedTensorType::get({}, b.getF32Type()),
+        b.getDictionaryAttr(
+            {b.getNamedAttr("name", b.getStringAttr(key)),
+             b.getNamedAttr("kind", b.getStringAttr("hyper")),
+             b.getNamedAttr("default", b.getF64FloatAttr(value))}));
+  return input;
+}
+
+Value UpdateBuilder::hyper(StringRef parameter, StringRef key) {
+  if (auto groups = train.getAs<ArrayAttr>("groups"))
+    for (int i = groups.size() - 1; i >= 0; --i) {
+      auto group = cast<DictionaryAttr>(groups[i]);
+      FloatAttr value = numberOf(group, key);
+      if (value &&
+          Patterns(group.getAs<ArrayAttr>("patterns")).match(parameter))
+        return hyperInput("groups[" + Twine(i) + "]." + key,
+                          value.getValueAsDouble());
+    }
+  FloatAttr value = numberOf(train.getAs<DictionaryAttr>("optimizer"), key);
+  return hyperInput("optimizer." + key, value ? value.getValueAsDouble() : 0.0);
+}
+
+// By value, then by the norm of all gradients together: g min(1, c / (norm +
+// 1e-6)), PyTorch's order and constant.
+void UpdateBuilder::clip() {
+  if (auto limit = train.getAs<FloatAttr>("clip_value")) {
+    Value high = hyperInput("clip_value", limit.getValueAsDouble());
+    Value low = NegOp::create(b, high);
+    for (Gradient &g : gradients) {
+      Value below = MinimumOp::create(b, g.value, spread(high, g.value));
+      g.value = MaximumOp::create(b, below, spread(low, g.value));
+    }
+  }
+  if (auto limit = train.getAs<FloatAttr>("clip_norm")) {
+    // Per-parameter sums in declaration order.
+    Value total;
+    for (Gradient &g : gradients) {
+      Value square = MulOp::create(b, g.value, g.value);
+      int64_t rank = cast<RankedTensorType>(square.getType()).getRank();
+      auto axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+      Value sum = SumOp::create(b, square, axes, false);
+      total = total ? AddOp::create(b, total, sum).getResult() : sum;
+    }
+    if (!total)
+      return;
+    auto type = cast<RankedTensorType>(total.getType());
+    Value norm =
+        AddOp::create(b, SqrtOp::create(b, total), constant(type, 1e-6));
+    Value high = hyperInput("clip_norm", limit.getValueAsDouble());
+    Value factor =
+        MinimumOp::create(b, DivOp::create(b, high, norm), constant(type, 1));
+    for (Gradient &g : gradients)
+      g.value = MulOp::create(b, g.value, spread(factor, g.value));
+  }
+}
+
+LogicalResult UpdateBuilder::run() {
+  FailureOr<OptimizerKind> kind = OptimizerKind::get(
+      func.getLoc(), train.getAs<DictionaryAttr>("optimizer"));
+  if (failed(kind))
+    return failure();
+  takeResults();
+
+  // Slots of every parameter that learns: all functions of a program declare
+  // the same, whether they update or not.
+  Patterns frozen(train.getAs<ArrayAttr>("freeze"));
+  for (StateOp state : llvm::to_vector(program.getOps<StateOp>()))
+    if (state.getRole() == "param" && !frozen.match(state.getSymName()))
+      for (StringRef slot : kind->slots())
+        getOrDeclareSlot(state, slot);
+
+  if (!gradients.empty()) {
+    clip();
+    auto counter = program.lookupSymbol<StateOp>("step");
+    if (!counter)
+      return func.emitOpError("has gradients but no counter @step");
+    Value old = func.addUse(counter);
+    Value step = AddOp::create(
+        b, old, constant(cast<RankedTensorType>(old.getType()), 1));
+    for (Gradient &g : gradients) {
+      StringRef name = g.parameter.getSymName();
+      auto hyperOf = [&](StringRef key) { return hyper(name, key); };
+      StepInputs in;
+      in.parameter = func.getUse(name);
+      in.gradient = g.value;
+      in.step = step;
+      in.lr = hyper(name, "lr");
+      if (schedule)
+        in.lr = MulOp::create(b, in.lr, schedule);
+      in.hyper = hyperOf;
+      SmallVector<StateOp> slots;
+      for (StringRef slot : kind->slots()) {
+        slots.push_back(getOrDeclareSlot(g.parameter, slot));
+        in.slots.push_back(func.addUse(slots.back()));
+      }
+      SmallVector<Value> values = buildStep(b, *kind, in);
+      updates.push_back(FlatSymbolRefAttr::get(g.parameter.getSymNameAttr()));
+      for (StateOp slot : slots)
+        updates.push_back(FlatSymbolRefAttr::get(slot.getSymNameAttr()));
+      llvm::append_range(updated, values);
+    }
+    updates.push_back(FlatSymbolRefAttr::get(counter.getSymNameAttr()));
+    updated.push_back(step);
+  }
+
+  func.setResultsAttr(b.getArrayAttr(infos));
+  func.setUpdatesAttr(b.getArrayAttr(updates));
+  llvm::append_range(results, updated);
+  func.getReturn().getValuesMutable().assign(results);
+  func.removeTrainAttr();
+  return success();
+}
+
+namespace {
+struct UpdatePass : public varve::impl::UpdateBase<UpdatePass> {
+  void runOnOperation() override {
+    ProgramOp program = getOperation();
+    for (FuncOp func : llvm::to_vector(program.getOps<FuncOp>()))
+      if (func.getTrain() && failed(UpdateBuilder(program, func).run()))
+        return signalPassFailure();
+  }
+};
+} // namespace
