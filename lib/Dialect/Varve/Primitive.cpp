@@ -83,3 +83,32 @@ void varve::evaluateElementwise(ElementwiseOpInterface op,
     results[0].set(e, y);
   }
 }
+
+OpFoldResult varve::foldElementwise(ElementwiseOpInterface op,
+                                    ArrayRef<Attribute> operands) {
+  auto type = cast<RankedTensorType>(op->getResult(0).getType());
+  auto known = [](Attribute a) {
+    return isa_and_nonnull<DenseElementsAttr>(a);
+  };
+  if (operands.empty() || !llvm::all_of(operands, known) ||
+      !type.hasStaticShape())
+    return {};
+  bool splat = llvm::all_of(operands, [](Attribute a) {
+    return cast<DenseElementsAttr>(a).isSplat();
+  });
+  constexpr int64_t few = 256;
+  if (!splat && type.getNumElements() > few)
+    return {};
+  SmallVector<RefTensor> x;
+  for (Attribute a : operands) {
+    auto dense = cast<DenseElementsAttr>(a);
+    // A splat is worked out once, on one element.
+    x.emplace_back(
+        splat ? dense.resizeSplat(dense.getType().clone(ArrayRef<int64_t>{1}))
+              : dense);
+  }
+  RefTensor y(type.getElementType(), x[0].shape);
+  evaluateElementwise(op, x, y);
+  DenseElementsAttr elements = y.toElements();
+  return splat ? elements.resizeSplat(type) : elements;
+}

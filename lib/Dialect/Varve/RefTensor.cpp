@@ -14,6 +14,43 @@ RefTensor::RefTensor(mlir::Type element, llvm::ArrayRef<int64_t> shape)
     i.assign(n, 0);
 }
 
+RefTensor::RefTensor(mlir::DenseElementsAttr elements)
+    : RefTensor(llvm::cast<mlir::RankedTensorType>(elements.getType())) {
+  int64_t e = 0;
+  if (isFloat()) {
+    for (llvm::APFloat v : elements.getValues<llvm::APFloat>()) {
+      bool lossy;
+      v.convert(llvm::APFloat::IEEEdouble(), llvm::APFloat::rmNearestTiesToEven,
+                &lossy);
+      f[e++] = v.convertToDouble();
+    }
+    return;
+  }
+  bool noSign = element.isUnsignedInteger() || element.isInteger(1);
+  for (llvm::APInt v : elements.getValues<llvm::APInt>())
+    i[e++] = noSign ? int64_t(v.getZExtValue()) : v.getSExtValue();
+}
+
+mlir::DenseElementsAttr RefTensor::toElements() const {
+  auto type = mlir::RankedTensorType::get(shape, element);
+  if (isFloat()) {
+    auto &semantics = llvm::cast<mlir::FloatType>(element).getFloatSemantics();
+    std::vector<llvm::APFloat> values;
+    for (double v : f) {
+      bool lossy;
+      values.emplace_back(v);
+      values.back().convert(semantics, llvm::APFloat::rmNearestTiesToEven,
+                            &lossy);
+    }
+    return mlir::DenseElementsAttr::get(type, values);
+  }
+  std::vector<llvm::APInt> values;
+  for (int64_t v : i)
+    values.emplace_back(element.getIntOrFloatBitWidth(), uint64_t(v),
+                        /*isSigned=*/false, /*implicitTrunc=*/true);
+  return mlir::DenseElementsAttr::get(type, values);
+}
+
 std::vector<int64_t> varve::indexOf(int64_t position,
                                     llvm::ArrayRef<int64_t> shape) {
   std::vector<int64_t> index(shape.size());

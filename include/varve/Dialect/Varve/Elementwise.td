@@ -1,4 +1,4 @@
-//===- Elementwise.td - arithmetic, comparison, selection, functions ------===//
+//===- Elementwise.td - arithmetic, comparison, logic, selection ---------===//
 
 #ifndef VARVE_ELEMENTWISE
 #define VARVE_ELEMENTWISE
@@ -27,6 +27,22 @@ def MinimumOp : Varve_BinaryOp<"minimum", Varve_NumberTensor> {
 }
 def PowOp : Varve_BinaryOp<"pow", Varve_FloatTensor> {
   let summary = "x ** y";
+  let description = "The gradient of y is taken as 0 where x = 0.";
+}
+
+def RemainderOp : Varve_BinaryOp<"remainder", Varve_NumberTensor> {
+  let summary = "x % y: what floor division leaves, with the sign of y";
+  let description = "x - y floor(x / y). Of integers, 0 for y = 0.";
+}
+
+def AndOp : Varve_BinaryOp<"and", Varve_BoolTensor, Varve_NoGradient> {
+  let summary = "both";
+}
+def OrOp : Varve_BinaryOp<"or", Varve_BoolTensor, Varve_NoGradient> {
+  let summary = "either";
+}
+def NotOp : Varve_UnaryOp<"not", "bool", Varve_BoolTensor, Varve_NoGradient> {
+  let summary = "the opposite";
 }
 
 def NegOp : Varve_UnaryOp<"neg", "any", Varve_NumberTensor> {
@@ -39,28 +55,6 @@ def SignOp : Varve_UnaryOp<"sign", "any", Varve_NumberTensor,
                            Varve_NoGradient> {
   let summary = "-1, 0 or 1; NaN of NaN";
 }
-def ExpOp : Varve_UnaryOp<"exp", "float", Varve_FloatTensor> {
-  let summary = "e ** x";
-}
-def LogOp : Varve_UnaryOp<"log", "float", Varve_FloatTensor> {
-  let summary = "the natural logarithm";
-}
-def SqrtOp : Varve_UnaryOp<"sqrt", "float", Varve_FloatTensor> {
-  let summary = "the square root, correctly rounded";
-}
-def RsqrtOp : Varve_UnaryOp<"rsqrt", "float", Varve_FloatTensor> {
-  let summary = "1 / sqrt(x): two correctly rounded operations";
-}
-def TanhOp : Varve_UnaryOp<"tanh", "float", Varve_FloatTensor> {
-  let summary = "the hyperbolic tangent";
-}
-def SigmoidOp : Varve_UnaryOp<"sigmoid", "float", Varve_FloatTensor> {
-  let summary = "1 / (1 + exp(-x))";
-}
-def ReluOp : Varve_UnaryOp<"relu", "any", Varve_NumberTensor> {
-  let summary = "max(x, 0); the gradient at 0 is 0";
-}
-
 def CompareOp : Varve_ElementwiseOp<
     "compare", "x: any[...], y: any[...], predicate: string", "bool[...]",
     [SameTypeOperands, Varve_NoGradient, Varve_InferType]> {
@@ -94,6 +88,8 @@ def CastOp : Varve_ElementwiseOp<
   let description = [{
     Floats round to nearest even; a float becomes an integer towards zero, held
     to the integer's range, NaN becoming 0; numbers become true unless 0.
+
+    - C2: `to` is an element type.
   }];
   let arguments = (ins Varve_Tensor:$x, TypeAttr:$to);
   let results = (outs Varve_Tensor:$y);

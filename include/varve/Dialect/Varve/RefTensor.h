@@ -4,6 +4,7 @@
 #ifndef VARVE_DIALECT_VARVE_REFTENSOR_H
 #define VARVE_DIALECT_VARVE_REFTENSOR_H
 
+#include "mlir/IR/BuiltinAttributes.h"
 #include "mlir/IR/BuiltinTypes.h"
 #include "llvm/ADT/ArrayRef.h"
 #include <cstdint>
@@ -28,6 +29,10 @@ struct RefTensor {
   explicit RefTensor(mlir::RankedTensorType type)
       : RefTensor(type.getElementType(), type.getShape()) {}
   RefTensor(mlir::Type element, llvm::ArrayRef<int64_t> shape);
+  explicit RefTensor(mlir::DenseElementsAttr elements);
+
+  /// The elements as an attribute, rounded to their type.
+  mlir::DenseElementsAttr toElements() const;
 
   bool isFloat() const { return llvm::isa<mlir::FloatType>(element); }
   int64_t size() const { return isFloat() ? f.size() : i.size(); }

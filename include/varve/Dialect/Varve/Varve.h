@@ -37,6 +37,9 @@ lowerElementwise(ElementwiseOpInterface op, mlir::ImplicitLocOpBuilder &b,
 void evaluateElementwise(ElementwiseOpInterface op,
                          llvm::ArrayRef<RefTensor> operands,
                          llvm::MutableArrayRef<RefTensor> results);
+/// The value where all operands are known and alike throughout, or few.
+mlir::OpFoldResult foldElementwise(ElementwiseOpInterface op,
+                                   llvm::ArrayRef<mlir::Attribute> operands);
 
 /// The signature of primitive `name` ("softmax"), or nothing.
 std::optional<llvm::StringRef> getPrimitiveSignature(mlir::MLIRContext *context,

@@ -71,7 +71,11 @@ class Varve_ElementwiseOp<string mnemonic, string parameters, string res,
     : Varve_PrimitiveOp<mnemonic, parameters, res, traits # [
         SameOperandsAndResultShape,
         DeclareOpInterfaceMethods<ElementwiseOpInterface>]> {
+  let hasFolder = 1;
   let extraClassDefinition = signatureBody # [{
+    ::mlir::OpFoldResult $cppClass::fold(FoldAdaptor adaptor) {
+      return ::varve::foldElementwise(*this, adaptor.getOperands());
+    }
     ::llvm::SmallVector<::mlir::Value>
     $cppClass::lower(::mlir::ImplicitLocOpBuilder &b,
                      ::llvm::ArrayRef<::mlir::Value> operands) {

@@ -18,6 +18,15 @@ RankedTensorType varve::signless(RankedTensorType type) {
   return type.clone(signless(type.getElementType()));
 }
 
+bool varve::isElementType(Type type) {
+  if (isa<Float16Type, BFloat16Type, Float32Type, Float64Type>(type) ||
+      type.isInteger(1))
+    return true;
+  auto integer = dyn_cast<IntegerType>(type);
+  return integer && !integer.isSigned() &&
+         llvm::is_contained({8, 16, 32, 64}, integer.getWidth());
+}
+
 bool varve::isUnsigned(Type type) {
   return type.isUnsignedInteger() || type.isInteger(1);
 }

@@ -20,6 +20,8 @@ inline llvm::ArrayRef<int64_t> shapeOf(mlir::Value v) {
 /// The type with signless integers, as upstream dialects want it.
 mlir::Type signless(mlir::Type type);
 mlir::RankedTensorType signless(mlir::RankedTensorType type);
+/// Whether tensors of the dialect may have elements of this type.
+bool isElementType(mlir::Type type);
 /// Whether integers of this type compare and convert as unsigned.
 bool isUnsigned(mlir::Type type);
 

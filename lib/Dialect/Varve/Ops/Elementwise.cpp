@@ -1,80 +1,55 @@
-// Elementwise operations. Each has its formula (reference value), its scalar
-// lowering, and its gradient.
-#include "Dialect/Varve/Ops/Build.h"
-#include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
+// Arithmetic, comparison, logic, selection. Each operation has its formula
+// (reference value), its scalar lowering, and its gradient.
+#include "Dialect/Varve/Ops/Scalar.h"
 #include <cmath>
 
 using namespace mlir;
 using namespace varve;
 
-namespace {
-using X = ArrayRef<RefScalar>;
-using V = ArrayRef<Value>;
-using Grads = MutableArrayRef<Value>;
-
-bool isFloat(Value v) { return isa<FloatType>(v.getType()); }
-
-/// The element type of an operand as the dialect has it: with signedness.
-Type elementOf(Operation *op, unsigned operand = 0) {
-  return typeOf(op->getOperand(operand)).getElementType();
-}
-bool isFloatOp(Operation *op) { return isa<FloatType>(elementOf(op)); }
-
-RefScalar real(double f) { return {f, 0}; }
-RefScalar integer(int64_t i) { return {0, i}; }
-
-Value scalar(LocBuilder &b, Type type, double value) {
-  if (auto real = dyn_cast<FloatType>(type))
-    return arith::ConstantOp::create(b, FloatAttr::get(real, value));
-  return arith::ConstantOp::create(b, IntegerAttr::get(type, int64_t(value)));
-}
-} // namespace
-
 // ---- arithmetic ----
 
-RefScalar AddOp::evaluateScalar(X x) {
+RefScalar AddOp::evaluateScalar(Scalars x) {
   return {x[0].f + x[1].f, int64_t(uint64_t(x[0].i) + uint64_t(x[1].i))};
 }
-Value AddOp::lowerScalar(LocBuilder &b, V x) {
+Value AddOp::lowerScalar(LocBuilder &b, Values x) {
   if (isFloat(x[0]))
     return arith::AddFOp::create(b, x[0], x[1]);
   return arith::AddIOp::create(b, x[0], x[1]);
 }
-void AddOp::buildVjp(LocBuilder &b, V dz, Grads d) {
+void AddOp::buildVjp(LocBuilder &b, Values dz, Grads d) {
   d[0] = dz[0];
   d[1] = dz[0];
 }
 
-RefScalar SubOp::evaluateScalar(X x) {
+RefScalar SubOp::evaluateScalar(Scalars x) {
   return {x[0].f - x[1].f, int64_t(uint64_t(x[0].i) - uint64_t(x[1].i))};
 }
-Value SubOp::lowerScalar(LocBuilder &b, V x) {
+Value SubOp::lowerScalar(LocBuilder &b, Values x) {
   if (isFloat(x[0]))
     return arith::SubFOp::create(b, x[0], x[1]);
   return arith::SubIOp::create(b, x[0], x[1]);
 }
-void SubOp::buildVjp(LocBuilder &b, V dz, Grads d) {
+void SubOp::buildVjp(LocBuilder &b, Values dz, Grads d) {
   d[0] = dz[0];
   d[1] = neg(b, dz[0]);
 }
 
-RefScalar MulOp::evaluateScalar(X x) {
+RefScalar MulOp::evaluateScalar(Scalars x) {
   return {x[0].f * x[1].f, int64_t(uint64_t(x[0].i) * uint64_t(x[1].i))};
 }
-Value MulOp::lowerScalar(LocBuilder &b, V x) {
+Value MulOp::lowerScalar(LocBuilder &b, Values x) {
   if (isFloat(x[0]))
     return arith::MulFOp::create(b, x[0], x[1]);
   return arith::MulIOp::create(b, x[0], x[1]);
 }
-void MulOp::buildVjp(LocBuilder &b, V dz, Grads d) {
+void MulOp::buildVjp(LocBuilder &b, Values dz, Grads d) {
   d[0] = mul(b, dz[0], getY());
   d[1] = mul(b, dz[0], getX());
 }
 
 // Integers: the quotient towards zero. Division by zero gives 0, and the one
 // signed overflow, MIN / -1, wraps to MIN: neither may trap.
-RefScalar DivOp::evaluateScalar(X x) {
+RefScalar DivOp::evaluateScalar(Scalars x) {
   if (isFloatOp(*this))
     return real(x[0].f / x[1].f);
   if (x[1].i == 0)
@@ -85,7 +60,7 @@ RefScalar DivOp::evaluateScalar(X x) {
     return integer(int64_t(-uint64_t(x[0].i)));
   return integer(x[0].i / x[1].i);
 }
-Value DivOp::lowerScalar(LocBuilder &b, V x) {
+Value DivOp::lowerScalar(LocBuilder &b, Values x) {
   if (isFloat(x[0]))
     return arith::DivFOp::create(b, x[0], x[1]);
   Value zero = scalar(b, x[0].getType(), 0), one = scalar(b, x[0].getType(), 1);
@@ -106,13 +81,13 @@ Value DivOp::lowerScalar(LocBuilder &b, V x) {
   }
   return arith::SelectOp::create(b, byZero, zero, q);
 }
-void DivOp::buildVjp(LocBuilder &b, V dz, Grads d) {
+void DivOp::buildVjp(LocBuilder &b, Values dz, Grads d) {
   d[0] = div(b, dz[0], getY());
   d[1] = neg(b, mul(b, d[0], div(b, getX(), getY())));
 }
 
 // Both propagate NaN, as arith.maximumf and minimumf do.
-RefScalar MaximumOp::evaluateScalar(X x) {
+RefScalar MaximumOp::evaluateScalar(Scalars x) {
   if (isFloatOp(*this))
     return std::isnan(x[0].f)                      ? x[0]
            : std::isnan(x[1].f) || x[1].f > x[0].f ? x[1]
@@ -121,25 +96,25 @@ RefScalar MaximumOp::evaluateScalar(X x) {
     return integer(std::max<uint64_t>(x[0].i, x[1].i));
   return integer(std::max(x[0].i, x[1].i));
 }
-Value MaximumOp::lowerScalar(LocBuilder &b, V x) {
+Value MaximumOp::lowerScalar(LocBuilder &b, Values x) {
   if (isFloat(x[0]))
     return arith::MaximumFOp::create(b, x[0], x[1]);
   if (varve::isUnsigned(elementOf(*this)))
     return arith::MaxUIOp::create(b, x[0], x[1]);
   return arith::MaxSIOp::create(b, x[0], x[1]);
 }
-static void vjpOfExtremum(LocBuilder &b, Value x, Value y, StringRef wins, V dz,
-                          Grads d) {
+static void vjpOfExtremum(LocBuilder &b, Value x, Value y, StringRef wins,
+                          Values dz, Grads d) {
   Value zero = constantLike(b, x, 0), half = mul(b, dz[0], 0.5);
   Value tie = select(b, compare(b, x, "eq", y), half, zero);
   d[0] = select(b, compare(b, x, wins, y), dz[0], tie);
   d[1] = select(b, compare(b, y, wins, x), dz[0], tie);
 }
-void MaximumOp::buildVjp(LocBuilder &b, V dz, Grads d) {
+void MaximumOp::buildVjp(LocBuilder &b, Values dz, Grads d) {
   vjpOfExtremum(b, getX(), getY(), "gt", dz, d);
 }
 
-RefScalar MinimumOp::evaluateScalar(X x) {
+RefScalar MinimumOp::evaluateScalar(Scalars x) {
   if (isFloatOp(*this))
     return std::isnan(x[0].f)                      ? x[0]
            : std::isnan(x[1].f) || x[1].f < x[0].f ? x[1]
@@ -148,65 +123,138 @@ RefScalar MinimumOp::evaluateScalar(X x) {
     return integer(std::min<uint64_t>(x[0].i, x[1].i));
   return integer(std::min(x[0].i, x[1].i));
 }
-Value MinimumOp::lowerScalar(LocBuilder &b, V x) {
+Value MinimumOp::lowerScalar(LocBuilder &b, Values x) {
   if (isFloat(x[0]))
     return arith::MinimumFOp::create(b, x[0], x[1]);
   if (varve::isUnsigned(elementOf(*this)))
     return arith::MinUIOp::create(b, x[0], x[1]);
   return arith::MinSIOp::create(b, x[0], x[1]);
 }
-void MinimumOp::buildVjp(LocBuilder &b, V dz, Grads d) {
+void MinimumOp::buildVjp(LocBuilder &b, Values dz, Grads d) {
   vjpOfExtremum(b, getX(), getY(), "lt", dz, d);
 }
 
-RefScalar PowOp::evaluateScalar(X x) { return real(std::pow(x[0].f, x[1].f)); }
-Value PowOp::lowerScalar(LocBuilder &b, V x) {
+RefScalar PowOp::evaluateScalar(Scalars x) {
+  return real(std::pow(x[0].f, x[1].f));
+}
+Value PowOp::lowerScalar(LocBuilder &b, Values x) {
   return math::PowFOp::create(b, x[0], x[1]);
 }
-// d x = dz y x^(y-1), d y = dz x^y log x; at x = 0 the second is 0 for y > 0.
-void PowOp::buildVjp(LocBuilder &b, V dz, Grads d) {
+// dx = dz y x^(y-1), dy = dz x^y log x. At y = 0 the first is 0 whatever x is,
+// at x = 0 the second: their powers and logarithms are kept finite there.
+void PowOp::buildVjp(LocBuilder &b, Values dz, Grads d) {
   Value x = getX(), y = getY(), one = constantLike(b, x, 1);
   Value zero = constantLike(b, x, 0);
-  Value power = PowOp::create(b, x, sub(b, y, one));
-  d[0] = mul(b, dz[0], mul(b, y, power));
+  Value less = select(b, compare(b, y, "eq", zero), zero, sub(b, y, one));
+  d[0] = mul(b, dz[0], mul(b, y, PowOp::create(b, x, less)));
   Value safe = select(b, compare(b, x, "eq", zero), one, x);
-  Value log = LogOp::create(b, safe);
-  d[1] = mul(b, dz[0], mul(b, getZ(), log));
+  d[1] = mul(b, dz[0], mul(b, getZ(), LogOp::create(b, safe)));
 }
 
-RefScalar NegOp::evaluateScalar(X x) {
+// Integers: division by zero and MIN % -1 are 0 and may not trap.
+RefScalar RemainderOp::evaluateScalar(Scalars x) {
+  if (isFloatOp(*this)) {
+    double r = std::fmod(x[0].f, x[1].f);
+    return real(r != 0 && (r < 0) != (x[1].f < 0) ? r + x[1].f : r);
+  }
+  if (x[1].i == 0)
+    return integer(0);
+  if (varve::isUnsigned(elementOf(*this)))
+    return integer(uint64_t(x[0].i) % uint64_t(x[1].i));
+  int64_t r = x[1].i == -1 ? 0 : x[0].i % x[1].i;
+  return integer(r != 0 && (r < 0) != (x[1].i < 0) ? r + x[1].i : r);
+}
+Value RemainderOp::lowerScalar(LocBuilder &b, Values x) {
+  Type t = x[0].getType();
+  Value zero = scalar(b, t, 0), one = scalar(b, t, 1), r, wrong, moved;
+  if (isFloat(x[0])) {
+    auto is = [&](arith::CmpFPredicate p, Value v) -> Value {
+      return arith::CmpFOp::create(b, p, v, zero);
+    };
+    using P = arith::CmpFPredicate;
+    r = arith::RemFOp::create(b, x[0], x[1]);
+    wrong = arith::XOrIOp::create(b, is(P::OLT, r), is(P::OLT, x[1]));
+    wrong = arith::AndIOp::create(b, wrong, is(P::ONE, r));
+    moved = arith::AddFOp::create(b, r, x[1]);
+    return arith::SelectOp::create(b, wrong, moved, r);
+  }
+  using P = arith::CmpIPredicate;
+  auto is = [&](P p, Value v, Value w) -> Value {
+    return arith::CmpIOp::create(b, p, v, w);
+  };
+  Value byZero = is(P::eq, x[1], zero);
+  if (varve::isUnsigned(elementOf(*this))) {
+    Value safe = arith::SelectOp::create(b, byZero, one, x[1]);
+    return arith::RemUIOp::create(b, x[0], safe); // of 1: 0
+  }
+  Value odd =
+      arith::OrIOp::create(b, byZero, is(P::eq, x[1], scalar(b, t, -1)));
+  Value safe = arith::SelectOp::create(b, odd, one, x[1]);
+  r = arith::RemSIOp::create(b, x[0], safe);
+  wrong = arith::XOrIOp::create(b, is(P::slt, r, zero), is(P::slt, safe, zero));
+  wrong = arith::AndIOp::create(b, wrong, is(P::ne, r, zero));
+  moved = arith::AddIOp::create(b, r, safe);
+  return arith::SelectOp::create(b, wrong, moved, r);
+}
+// x - y floor(x / y), the floor being constant
+void RemainderOp::buildVjp(LocBuilder &b, Values dz, Grads d) {
+  d[0] = dz[0];
+  Value times = FloorOp::create(b, div(b, getX(), getY()));
+  d[1] = neg(b, mul(b, dz[0], times));
+}
+
+// ---- logic ----
+
+RefScalar AndOp::evaluateScalar(Scalars x) { return integer(x[0].i & x[1].i); }
+Value AndOp::lowerScalar(LocBuilder &b, Values x) {
+  return arith::AndIOp::create(b, x[0], x[1]);
+}
+RefScalar OrOp::evaluateScalar(Scalars x) { return integer(x[0].i | x[1].i); }
+Value OrOp::lowerScalar(LocBuilder &b, Values x) {
+  return arith::OrIOp::create(b, x[0], x[1]);
+}
+RefScalar NotOp::evaluateScalar(Scalars x) { return integer(!x[0].i); }
+Value NotOp::lowerScalar(LocBuilder &b, Values x) {
+  return arith::XOrIOp::create(b, x[0], scalar(b, x[0].getType(), 1));
+}
+
+// ---- sign ----
+
+RefScalar NegOp::evaluateScalar(Scalars x) {
   return {-x[0].f, int64_t(-uint64_t(x[0].i))};
 }
-Value NegOp::lowerScalar(LocBuilder &b, V x) {
+Value NegOp::lowerScalar(LocBuilder &b, Values x) {
   if (isFloat(x[0]))
     return arith::NegFOp::create(b, x[0]);
   return arith::SubIOp::create(b, scalar(b, x[0].getType(), 0), x[0]);
 }
-void NegOp::buildVjp(LocBuilder &b, V dy, Grads d) { d[0] = neg(b, dy[0]); }
+void NegOp::buildVjp(LocBuilder &b, Values dy, Grads d) {
+  d[0] = neg(b, dy[0]);
+}
 
-RefScalar AbsOp::evaluateScalar(X x) {
+RefScalar AbsOp::evaluateScalar(Scalars x) {
   bool flip = !varve::isUnsigned(elementOf(*this)) && x[0].i < 0;
   return {std::fabs(x[0].f), flip ? int64_t(-uint64_t(x[0].i)) : x[0].i};
 }
-Value AbsOp::lowerScalar(LocBuilder &b, V x) {
+Value AbsOp::lowerScalar(LocBuilder &b, Values x) {
   if (isFloat(x[0]))
     return math::AbsFOp::create(b, x[0]);
   if (varve::isUnsigned(elementOf(*this)))
     return x[0];
   return math::AbsIOp::create(b, x[0]);
 }
-void AbsOp::buildVjp(LocBuilder &b, V dy, Grads d) {
+void AbsOp::buildVjp(LocBuilder &b, Values dy, Grads d) {
   d[0] = mul(b, dy[0], SignOp::create(b, getX()));
 }
 
-RefScalar SignOp::evaluateScalar(X x) {
+RefScalar SignOp::evaluateScalar(Scalars x) {
   if (isFloatOp(*this))
     return std::isnan(x[0].f) ? x[0] : real((x[0].f > 0) - (x[0].f < 0));
   if (varve::isUnsigned(elementOf(*this)))
     return integer(x[0].i != 0);
   return integer((x[0].i > 0) - (x[0].i < 0));
 }
-Value SignOp::lowerScalar(LocBuilder &b, V x) {
+Value SignOp::lowerScalar(LocBuilder &b, Values x) {
   Type t = x[0].getType();
   Value zero = scalar(b, t, 0), one = scalar(b, t, 1);
   if (isFloat(x[0])) {
@@ -229,82 +277,6 @@ Value SignOp::lowerScalar(LocBuilder &b, V x) {
                                  scalar(b, t, -1), nonzero);
 }
 
-// ---- functions ----
-
-RefScalar ExpOp::evaluateScalar(X x) { return real(std::exp(x[0].f)); }
-Value ExpOp::lowerScalar(LocBuilder &b, V x) {
-  return math::ExpOp::create(b, x[0]);
-}
-void ExpOp::buildVjp(LocBuilder &b, V dy, Grads d) {
-  d[0] = mul(b, dy[0], getResult());
-}
-
-RefScalar LogOp::evaluateScalar(X x) { return real(std::log(x[0].f)); }
-Value LogOp::lowerScalar(LocBuilder &b, V x) {
-  return math::LogOp::create(b, x[0]);
-}
-void LogOp::buildVjp(LocBuilder &b, V dy, Grads d) {
-  d[0] = div(b, dy[0], getX());
-}
-
-RefScalar SqrtOp::evaluateScalar(X x) { return real(std::sqrt(x[0].f)); }
-Value SqrtOp::lowerScalar(LocBuilder &b, V x) {
-  return math::SqrtOp::create(b, x[0]);
-}
-void SqrtOp::buildVjp(LocBuilder &b, V dy, Grads d) {
-  d[0] = div(b, mul(b, dy[0], 0.5), getResult());
-}
-
-RefScalar RsqrtOp::evaluateScalar(X x) { return real(1 / std::sqrt(x[0].f)); }
-Value RsqrtOp::lowerScalar(LocBuilder &b, V x) {
-  Value root = math::SqrtOp::create(b, x[0]);
-  return arith::DivFOp::create(b, scalar(b, x[0].getType(), 1), root);
-}
-// d (x^-1/2) = -1/2 x^-3/2
-void RsqrtOp::buildVjp(LocBuilder &b, V dy, Grads d) {
-  Value y = getResult();
-  d[0] = mul(b, mul(b, dy[0], -0.5), mul(b, y, mul(b, y, y)));
-}
-
-RefScalar TanhOp::evaluateScalar(X x) { return real(std::tanh(x[0].f)); }
-Value TanhOp::lowerScalar(LocBuilder &b, V x) {
-  return math::TanhOp::create(b, x[0]);
-}
-void TanhOp::buildVjp(LocBuilder &b, V dy, Grads d) {
-  Value y = getResult();
-  d[0] = mul(b, dy[0], sub(b, constantLike(b, y, 1), mul(b, y, y)));
-}
-
-RefScalar SigmoidOp::evaluateScalar(X x) {
-  return real(1 / (1 + std::exp(-x[0].f)));
-}
-Value SigmoidOp::lowerScalar(LocBuilder &b, V x) {
-  Value one = scalar(b, x[0].getType(), 1);
-  Value e = math::ExpOp::create(b, arith::NegFOp::create(b, x[0]));
-  return arith::DivFOp::create(b, one, arith::AddFOp::create(b, one, e));
-}
-void SigmoidOp::buildVjp(LocBuilder &b, V dy, Grads d) {
-  Value y = getResult();
-  d[0] = mul(b, dy[0], mul(b, y, sub(b, constantLike(b, y, 1), y)));
-}
-
-RefScalar ReluOp::evaluateScalar(X x) {
-  return {x[0].f < 0 ? 0 : x[0].f, std::max<int64_t>(x[0].i, 0)};
-}
-Value ReluOp::lowerScalar(LocBuilder &b, V x) {
-  Value zero = scalar(b, x[0].getType(), 0);
-  if (isFloat(x[0]))
-    return arith::MaximumFOp::create(b, x[0], zero);
-  if (varve::isUnsigned(elementOf(*this)))
-    return x[0];
-  return arith::MaxSIOp::create(b, x[0], zero);
-}
-// Reads the result, not x: the input's buffer need not live on.
-void ReluOp::buildVjp(LocBuilder &b, V dy, Grads d) {
-  Value y = getResult(), zero = constantLike(b, y, 0);
-  d[0] = select(b, compare(b, y, "gt", zero), dy[0], zero);
-}
-
 // ---- comparison, selection, conversion ----
 
 LogicalResult CompareOp::inferReturnTypes(MLIRContext *context,
@@ -320,7 +292,7 @@ LogicalResult CompareOp::verify() {
     return emitOpError() << "unknown predicate \"" << getPredicate() << "\"";
   return success();
 }
-RefScalar CompareOp::evaluateScalar(X x) {
+RefScalar CompareOp::evaluateScalar(Scalars x) {
   auto test = [&](auto p, auto q) {
     StringRef name = getPredicate();
     return name == "eq"   ? p == q
@@ -336,7 +308,7 @@ RefScalar CompareOp::evaluateScalar(X x) {
     return integer(test(uint64_t(x[0].i), uint64_t(x[1].i)));
   return integer(test(x[0].i, x[1].i));
 }
-Value CompareOp::lowerScalar(LocBuilder &b, V x) {
+Value CompareOp::lowerScalar(LocBuilder &b, Values x) {
   using F = arith::CmpFPredicate;
   using I = arith::CmpIPredicate;
   struct Entry {
@@ -357,19 +329,22 @@ Value CompareOp::lowerScalar(LocBuilder &b, V x) {
                                x[0], x[1]);
 }
 
-RefScalar WhereOp::evaluateScalar(X x) { return x[0].i ? x[1] : x[2]; }
-Value WhereOp::lowerScalar(LocBuilder &b, V x) {
+RefScalar WhereOp::evaluateScalar(Scalars x) { return x[0].i ? x[1] : x[2]; }
+Value WhereOp::lowerScalar(LocBuilder &b, Values x) {
   return arith::SelectOp::create(b, x[0], x[1], x[2]);
 }
-void WhereOp::buildVjp(LocBuilder &b, V dz, Grads d) {
+void WhereOp::buildVjp(LocBuilder &b, Values dz, Grads d) {
   Value zero = constantLike(b, getX(), 0);
   d[1] = select(b, getCondition(), dz[0], zero);
   d[2] = select(b, getCondition(), zero, dz[0]);
 }
 
-LogicalResult CastOp::inferReturnTypes(MLIRContext *, std::optional<Location>,
+LogicalResult CastOp::inferReturnTypes(MLIRContext *,
+                                       std::optional<Location> loc,
                                        Adaptor adaptor,
                                        SmallVectorImpl<Type> &types) {
+  if (!isElementType(adaptor.getTo())) // cast C2
+    return emitOptionalError(loc, adaptor.getTo(), " is no element type");
   types.push_back(typeOf(adaptor.getX()).clone(adaptor.getTo()));
   return success();
 }
@@ -380,7 +355,7 @@ static std::pair<double, double> rangeOf(Type type) {
     return {0, std::ldexp(1.0, width)};
   return {-std::ldexp(1.0, width - 1), std::ldexp(1.0, width - 1)};
 }
-RefScalar CastOp::evaluateScalar(X x) {
+RefScalar CastOp::evaluateScalar(Scalars x) {
   Type from = elementOf(*this), to = getTo();
   if (isa<FloatType>(to)) {
     if (isa<FloatType>(from))
@@ -406,7 +381,7 @@ RefScalar CastOp::evaluateScalar(X x) {
   return integer(varve::isUnsigned(to) ? int64_t(uint64_t(whole))
                                        : int64_t(whole));
 }
-Value CastOp::lowerScalar(LocBuilder &b, V x) {
+Value CastOp::lowerScalar(LocBuilder &b, Values x) {
   Type from = elementOf(*this), to = signless(getTo()), have = x[0].getType();
   bool fromUnsigned = varve::isUnsigned(from);
   if (have == to)
@@ -461,10 +436,10 @@ Value CastOp::lowerScalar(LocBuilder &b, V x) {
   return arith::SelectOp::create(b, over, most, whole);
 }
 // Only floats carry a gradient.
-void CastOp::buildVjp(LocBuilder &b, V dy, Grads d) {
+void CastOp::buildVjp(LocBuilder &b, Values dy, Grads d) {
   if (isa<FloatType>(getTo()) && isFloatOp(*this))
     d[0] = castTo(b, dy[0], elementOf(*this));
 }
 
-RefScalar StopGradientOp::evaluateScalar(X x) { return x[0]; }
-Value StopGradientOp::lowerScalar(LocBuilder &b, V x) { return x[0]; }
+RefScalar StopGradientOp::evaluateScalar(Scalars x) { return x[0]; }
+Value StopGradientOp::lowerScalar(LocBuilder &b, Values x) { return x[0]; }

@@ -31,19 +31,7 @@ SmallVector<Value> ConstantOp::lower(LocBuilder &b, ArrayRef<Value>) {
   return {arith::ConstantOp::create(b, dense)};
 }
 void ConstantOp::evaluate(ArrayRef<RefTensor>, MutableArrayRef<RefTensor> y) {
-  auto dense = cast<DenseElementsAttr>(getValue());
-  int64_t e = 0;
-  if (y[0].isFloat()) {
-    for (APFloat v : dense.getValues<APFloat>()) {
-      bool lossy;
-      v.convert(APFloat::IEEEdouble(), APFloat::rmNearestTiesToEven, &lossy);
-      y[0].f[e++] = v.convertToDouble();
-    }
-    return;
-  }
-  bool noSign = varve::isUnsigned(y[0].element);
-  for (APInt v : dense.getValues<APInt>())
-    y[0].i[e++] = noSign ? int64_t(v.getZExtValue()) : v.getSExtValue();
+  y[0] = RefTensor(cast<DenseElementsAttr>(getValue()));
 }
 
 // ---- broadcast ----
