@@ -1,0 +1,114 @@
+// The kernel dialect: fused regions, outlined once and called by name, and the
+// barrier between calls that the threads of a step share.
+#ifndef VARVE_DIALECT_KERNEL_KERNELOPS_TD
+#define VARVE_DIALECT_KERNEL_KERNELOPS_TD
+
+include "mlir/IR/OpBase.td"
+include "mlir/IR/SymbolInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+def KernelDialect : Dialect {
+  let name = "kernel";
+  let cppNamespace = "::varve::kernel";
+  let summary = "fused regions of a step, called in destination style";
+}
+
+class KernelOp<string mnemonic, list<Trait> traits = []>
+    : Op<KernelDialect, mnemonic, traits>;
+
+def DefOp : KernelOp<"def", [Symbol, IsolatedFromAbove, SingleBlock]> {
+  let summary = "a fused region over logical tensors with at most one root";
+  let description = [{
+    Block arguments are the inputs (tensors or scalars), then the outs.
+    `kernel.yield` gives one value per out. The body stays on tensors, in
+    logical shapes, until code generation expands it on the buffers that its
+    calls were given; where those have a layout, only addresses change.
+
+    The root is the one reduction, contraction or loop of the body. A
+    `linalg.generic` with reduction dimensions whose body is
+    `acc + x * y` is a contraction: one fused multiply-add chain per chunk of
+    512 terms. Any other is a reduction, and reduces one dimension.
+
+    ```mlir
+    kernel.def @scale ins = 2 {
+    ^bb0(%x: tensor<128xf32>, %s: tensor<f32>, %o: tensor<128xf32>):
+      %r = linalg.generic {...} ins(%x, %s : ...) outs(%o : ...) {...}
+      kernel.yield %r : tensor<128xf32>
+    }
+    ```
+
+    C1. The terminator yields one value per out, of the out's type.
+    C2. `ins` is at most the number of block arguments.
+  }];
+  let arguments = (ins SymbolNameAttr:$sym_name, I64Attr:$num_ins);
+  let regions = (region SizedRegion<1>:$body);
+  let assemblyFormat =
+      "$sym_name `ins` `=` $num_ins attr-dict-with-keyword $body";
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// Whether the body reads the old contents of argument `i`.
+    bool reads(unsigned i);
+    /// Whether element e of argument `i` is touched only for element e of the
+    /// outs: by elementwise ops with identity maps on the way to the yield,
+    /// never by the root or by one of its producers.
+    bool elementAligned(unsigned i);
+    /// The arguments that are written, one for each yielded value.
+    ::mlir::Block::BlockArgListType getOutArguments() {
+      return getBody().front().getArguments().drop_front(getNumIns());
+    }
+    /// The terminator's operands.
+    ::mlir::OperandRange getYielded() {
+      return getBody().front().getTerminator()->getOperands();
+    }
+  }];
+}
+
+def YieldOp : KernelOp<"yield", [Terminator, ReturnLike, Pure,
+                                 HasParent<"DefOp">]> {
+  let summary = "the values of a kernel's outs";
+  let arguments = (ins Variadic<AnyType>:$values);
+  let assemblyFormat = "attr-dict ($values^ `:` type($values))?";
+}
+
+def CallOp : KernelOp<"call", [
+    AttrSizedOperandSegments,
+    DeclareOpInterfaceMethods<SymbolUserOpInterface>,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    DestinationStyleOpInterface]> {
+  let summary = "run a kernel; result i is tied to out i";
+  let description = [{
+    On tensors it has a result per out; on buffers it has none. An operand has
+    the shape and element type of the kernel's argument; a buffer's layout is
+    its own. `threads`, where known, is how many threads at most share the work.
+  }];
+  let arguments = (ins FlatSymbolRefAttr:$callee, Variadic<AnyType>:$inputs,
+                       Variadic<AnyShaped>:$outs,
+                       OptionalAttr<I64Attr>:$threads);
+  let results = (outs Variadic<AnyTensor>:$results);
+  let assemblyFormat = [{
+    $callee `ins` `(` ($inputs^ `:` type($inputs))? `)`
+    `outs` `(` $outs `:` type($outs) `)` attr-dict (`->` type($results)^)?
+  }];
+  let builders = [OpBuilder<(ins "::mlir::TypeRange":$results,
+      "::llvm::StringRef":$callee, "::mlir::ValueRange":$inputs,
+      "::mlir::ValueRange":$outs), [{
+    build($_builder, $_state, results, callee, inputs, outs,
+          ::mlir::IntegerAttr());
+  }]>];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() {
+      return getOutsMutable();
+    }
+    DefOp getDef();
+  }];
+}
+
+def BarrierOp : KernelOp<"barrier",
+    [DeclareOpInterfaceMethods<MemoryEffectsOpInterface>]> {
+  let summary = "wait until every thread of the step is here";
+  let assemblyFormat = "attr-dict";
+}
+
+#endif // VARVE_DIALECT_KERNEL_KERNELOPS_TD

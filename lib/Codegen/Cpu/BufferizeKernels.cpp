@@ -1,0 +1,95 @@
+// --varve-bufferize-kernels: functions from tensors to buffers, one at a time.
+// The upstream pass works on modules and would bufferize kernel bodies too.
+#include "varve/Codegen/Passes.h"
+#include "varve/Dialect/Kernel/Kernel.h"
+
+#include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/OneShotAnalysis.h"
+#include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+
+namespace varve {
+#define GEN_PASS_DEF_BUFFERIZEKERNELS
+#include "varve/Codegen/Passes.h.inc"
+} // namespace varve
+
+using namespace mlir;
+using namespace varve;
+
+namespace {
+
+struct BufferizeKernels : varve::impl::BufferizeKernelsBase<BufferizeKernels> {
+  void runOnOperation() override {
+    for (auto f : getOperation().getOps<func::FuncOp>())
+      if (!f.isExternal() && (failed(bufferize(f)) || failed(clean(f))))
+        return signalPassFailure();
+    for (auto f : getOperation().getOps<func::FuncOp>())
+      if (failed(replaceCopies(f)))
+        return signalPassFailure();
+  }
+
+  static LogicalResult bufferize(func::FuncOp f) {
+    IRRewriter rewriter(f.getContext());
+    if (failed(bufferization::eliminateEmptyTensors(rewriter, f)))
+      return failure();
+    bufferization::OneShotBufferizationOptions options;
+    bufferization::BufferizationState state;
+    return bufferization::runOneShotBufferize(f, options, state);
+  }
+
+  // Copies of a buffer to itself, casts and unused allocations go.
+  LogicalResult clean(func::FuncOp f) {
+    RewritePatternSet patterns(&getContext());
+    for (StringRef dialect : {"memref", "bufferization", "scf", "arith"})
+      if (Dialect *d = getContext().getLoadedDialect(dialect))
+        d->getCanonicalizationPatterns(patterns);
+    for (RegisteredOperationName op : getContext().getRegisteredOperations()) {
+      StringRef dialect = op.getDialectNamespace();
+      if (dialect == "memref" || dialect == "bufferization")
+        op.getCanonicalizationPatterns(patterns, &getContext());
+    }
+    return applyPatternsGreedily(f, std::move(patterns));
+  }
+
+  // A copy is a kernel whose yield is its input, whatever the layouts.
+  LogicalResult replaceCopies(func::FuncOp f) {
+    SmallVector<memref::CopyOp> copies;
+    f.walk([&](memref::CopyOp copy) { copies.push_back(copy); });
+    for (memref::CopyOp copy : copies) {
+      auto type = cast<MemRefType>(copy.getTarget().getType());
+      if (!type.hasStaticShape())
+        return copy.emitError("a copy of dynamic shape ") << type;
+      kernel::DefOp def = copyKernel(
+          RankedTensorType::get(type.getShape(), type.getElementType()),
+          copy.getLoc());
+      OpBuilder b(copy);
+      kernel::CallOp::create(b, copy.getLoc(), TypeRange(), def.getSymName(),
+                             copy.getSource(), copy.getTarget());
+      copy.erase();
+    }
+    return success();
+  }
+
+  kernel::DefOp copyKernel(RankedTensorType type, Location loc) {
+    kernel::DefOp &def = copyKernels[type];
+    if (def)
+      return def;
+    SymbolTable symbols(getOperation());
+    OpBuilder b = OpBuilder::atBlockBegin(getOperation().getBody());
+    def = kernel::DefOp::create(b, loc, "copy", 1);
+    def->remove();
+    symbols.insert(def, getOperation().getBody()->begin());
+    Block &body = def.getBody().emplaceBlock();
+    body.addArguments({type, type}, {loc, loc});
+    b.setInsertionPointToStart(&body);
+    kernel::YieldOp::create(b, loc, ValueRange(body.getArgument(0)));
+    return def;
+  }
+
+  llvm::DenseMap<Type, kernel::DefOp> copyKernels;
+};
+
+} // namespace

@@ -1,0 +1,186 @@
+// --varve-expand-kernels: a function on flat buffers for every kernel and
+// combination of layouts, and calls of these.
+#include "KernelBody.h"
+#include "KernelCost.h"
+#include "varve/Codegen/Passes.h"
+
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+namespace varve {
+#define GEN_PASS_DEF_EXPANDKERNELS
+#include "varve/Codegen/Passes.h.inc"
+} // namespace varve
+
+using namespace mlir;
+using namespace varve;
+using linalg::GenericOp;
+
+namespace {
+
+struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
+  using ExpandKernelsBase::ExpandKernelsBase;
+
+  void runOnOperation() override {
+    if (failed(setTile()))
+      return signalPassFailure();
+    for (auto f : getOperation().getOps<func::FuncOp>())
+      if (!f.isExternal())
+        functions.push_back(f);
+    for (func::FuncOp f : functions)
+      if (failed(rewrite(f)))
+        return signalPassFailure();
+    for (auto def :
+         llvm::make_early_inc_range(getOperation().getOps<kernel::DefOp>()))
+      def.erase();
+  }
+
+  LogicalResult setTile() {
+    // Vectors of 16 floats are one register in v4, two in v3, four in neon.
+    if (target == "v4")
+      tile = {14, 2, 512};
+    else if (target == "v3")
+      tile = {6, 1, 512};
+    else if (target == "neon")
+      tile = {6, 1, 512};
+    else
+      return getOperation().emitError("unknown target '") << target << "'";
+    if (rows)
+      tile.rows = rows;
+    if (vectors)
+      tile.vectors = vectors;
+    tile.kc = kc;
+    if (tile.rows < 1 || tile.vectors < 1 || tile.kc < 1)
+      return getOperation().emitError("a tile of no size");
+    return success();
+  }
+
+  LogicalResult rewrite(func::FuncOp f) {
+    Location loc = f.getLoc();
+    Type index = IndexType::get(&getContext());
+    unsigned n = f.getNumArguments();
+    (void)f.insertArguments({n, n}, {index, index}, {{}, {}}, {loc, loc});
+    Value thread = f.getArgument(n), threads = f.getArgument(n + 1);
+
+    SmallVector<kernel::CallOp> calls;
+    f.walk([&](kernel::CallOp call) { calls.push_back(call); });
+    for (kernel::CallOp call : calls)
+      if (failed(replace(call, thread, threads)))
+        return failure();
+    return flattenArguments(f);
+  }
+
+  LogicalResult replace(kernel::CallOp call, Value thread, Value threads) {
+    FailureOr<func::FuncOp> callee =
+        expansion(call.getDef(), call->getOperandTypes());
+    if (failed(callee))
+      return failure();
+    OpBuilder b(call);
+    Location loc = call.getLoc();
+    SmallVector<Value> args;
+    for (auto [v, type] :
+         llvm::zip(call.getOperands(), callee->getArgumentTypes()))
+      args.push_back(isa<MemRefType>(type)
+                         ? flatten(b, loc, v, cast<MemRefType>(type))
+                         : v);
+    // At most `limit` threads share the work; the others pass by.
+    int64_t limit = call.getThreads().value_or(usefulThreads(call.getDef()));
+    Value most = arith::ConstantIndexOp::create(b, loc, limit);
+    Value mine =
+        arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, thread, most);
+    auto branch = scf::IfOp::create(b, loc, mine, /*withElseRegion=*/false);
+    b.setInsertionPoint(branch.thenBlock()->getTerminator());
+    args.push_back(thread);
+    args.push_back(arith::MinUIOp::create(b, loc, threads, most));
+    func::CallOp::create(b, loc, *callee, args);
+    call.erase();
+    return success();
+  }
+
+  // The bytes of `v` as the kernel takes them.
+  Value flatten(OpBuilder &b, Location loc, Value v, MemRefType type) {
+    while (auto view = v.getDefiningOp<ViewLikeOpInterface>()) {
+      if (auto at = dyn_cast<memref::ViewOp>(*view))
+        return memref::ViewOp::create(b, loc, type, at.getSource(),
+                                      at.getByteShift(), ValueRange());
+      if (!isa<memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(
+              *view))
+        break;
+      v = view.getViewSource();
+    }
+    // Arguments get this type when all calls are done.
+    if (isa<BlockArgument>(v) || v.getType() == type)
+      return v;
+    return memref::ReinterpretCastOp::create(
+        b, loc, type, v, /*offset=*/int64_t(0), type.getShape(),
+        ArrayRef<int64_t>{1});
+  }
+
+  LogicalResult flattenArguments(func::FuncOp f) {
+    for (BlockArgument arg : f.getArguments()) {
+      auto type = dyn_cast<MemRefType>(arg.getType());
+      if (!type)
+        continue;
+      FailureOr<MemRefType> flat = flatType(type);
+      if (failed(flat))
+        return f.emitError("argument ")
+               << arg.getArgNumber()
+               << " has a layout that is not supported: " << type;
+      // Views of it are dead: calls take the argument itself.
+      for (Operation *user : llvm::make_early_inc_range(arg.getUsers()))
+        if (isa<ViewLikeOpInterface>(user) && isOpTriviallyDead(user))
+          user->erase();
+      arg.setType(*flat);
+    }
+    f.setFunctionType(FunctionType::get(
+        &getContext(), f.front().getArgumentTypes(), f.getResultTypes()));
+    return success();
+  }
+
+  FailureOr<func::FuncOp> expansion(kernel::DefOp def, TypeRange operands) {
+    SmallVector<Type> key(operands);
+    auto &known = expansions[def];
+    for (auto &[types, f] : known)
+      if (types == key)
+        return f;
+    std::string name = def.getSymName().str() + ".impl";
+    if (!known.empty())
+      name += "." + std::to_string(known.size());
+    FailureOr<func::FuncOp> f = expand(def, operands, name);
+    if (succeeded(f))
+      known.push_back({key, *f});
+    return f;
+  }
+
+  FailureOr<func::FuncOp> expand(kernel::DefOp def, TypeRange operands,
+                                 StringRef name) {
+    KernelBody body(def, operands, name);
+    if (failed(body.start()))
+      return failure();
+    GenericOp root;
+    for (auto g : def.getBody().front().getOps<GenericOp>()) {
+      if (!g.getNumReductionLoops())
+        continue;
+      if (root)
+        return g.emitError("a second root in kernel '")
+               << def.getSymName() << "'";
+      root = g;
+    }
+    LogicalResult done = !root ? expandElementwise(body)
+                         : isContraction(root)
+                             ? expandContraction(body, root, tile)
+                             : expandReduction(body, root);
+    if (failed(done) || failed(body.finish()))
+      return failure();
+    return body.fn;
+  }
+
+  TileOptions tile;
+  SmallVector<func::FuncOp> functions;
+  DenseMap<Operation *, SmallVector<std::pair<SmallVector<Type>, func::FuncOp>>>
+      expansions;
+};
+
+} // namespace

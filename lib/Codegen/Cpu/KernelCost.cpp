@@ -1,0 +1,36 @@
+// A rough count in scalar operations: a multiply-add of a contraction is about
+// a third of one, since its operands stay in registers. Two threads paid from
+// 100 kFLOP of a contraction and some thousand elements of elementwise work.
+#include "KernelCost.h"
+
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+
+using namespace mlir;
+
+namespace varve {
+
+constexpr int64_t kWorkPerThread = 16384;
+
+static int64_t workOf(linalg::LinalgOp op) {
+  int64_t points = 1;
+  for (int64_t n : op.getStaticLoopRanges())
+    points *= ShapedType::isDynamic(n) ? 1 : n;
+  if (linalg::isaContractionOpInterface(op))
+    return points / 3;
+  int64_t ops = 1;
+  for (Operation &inner : *op.getBlock())
+    ops += isa<math::MathDialect>(inner.getDialect()) ? 8 : 1;
+  return points * ops;
+}
+
+int64_t usefulThreads(kernel::DefOp def) {
+  int64_t work = 0;
+  def.walk([&](linalg::LinalgOp op) { work += workOf(op); });
+  for (Value out : def.getOutArguments())
+    if (auto t = dyn_cast<ShapedType>(out.getType()); t.hasStaticShape())
+      work += t.getNumElements();
+  return std::max<int64_t>(1, work / kWorkPerThread);
+}
+
+} // namespace varve

@@ -1,0 +1,142 @@
+// --varve-plan-memory: lays the temporaries of a step out in one arena.
+//
+// Placement is best effort first fit by size (largest first), which on training
+// steps reaches the bound of the bytes that are live at once: long-lived
+// activations are placed before the short-lived buffers that fill the gaps.
+#include "varve/Codegen/Passes.h"
+#include "varve/Dialect/Kernel/Kernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/ViewLikeInterface.h"
+
+namespace varve {
+#define GEN_PASS_DEF_PLANMEMORY
+#include "varve/Codegen/Passes.h.inc"
+} // namespace varve
+
+using namespace mlir;
+using namespace varve;
+
+namespace {
+
+constexpr int64_t kAlignment = 64, kPage = 4096;
+
+struct Buffer {
+  memref::AllocOp op;
+  int64_t size = 0; // a multiple of the alignment
+  // First and last use, as positions in the function's block.
+  int64_t begin = INT64_MAX, end = -1;
+  int64_t offset = 0;
+
+  bool liveWith(const Buffer &o) const {
+    return begin <= o.end && o.begin <= end;
+  }
+};
+
+struct PlanMemory : varve::impl::PlanMemoryBase<PlanMemory> {
+  using PlanMemoryBase::PlanMemoryBase;
+
+  void runOnOperation() override {
+    for (auto f : getOperation().getOps<func::FuncOp>())
+      if (!f.isExternal() && failed(plan(f)))
+        return signalPassFailure();
+  }
+
+  LogicalResult plan(func::FuncOp f) {
+    std::vector<Buffer> buffers;
+    if (failed(collect(f, buffers)))
+      return failure();
+    int64_t bytes = guardArena ? placeGuarded(f, buffers) : place(buffers);
+    OpBuilder b(f.getContext());
+    f->setAttr("varve.arena_bytes", b.getI64IntegerAttr(bytes));
+    (void)f.insertArgument(f.getNumArguments(),
+                           MemRefType::get({bytes}, b.getI8Type()), {},
+                           f.getLoc());
+    Value arena = f.getArguments().back();
+    for (Buffer &buffer : buffers) {
+      b.setInsertionPoint(buffer.op);
+      Location loc = buffer.op.getLoc();
+      Value offset = arith::ConstantIndexOp::create(b, loc, buffer.offset);
+      Value view = memref::ViewOp::create(b, loc, buffer.op.getType(), arena,
+                                          offset, ValueRange());
+      buffer.op.replaceAllUsesWith(view);
+      buffer.op.erase();
+    }
+    return success();
+  }
+
+  static LogicalResult collect(func::FuncOp f, std::vector<Buffer> &buffers) {
+    BufferViewFlowAnalysis views(f);
+    Block &block = f.front();
+    DenseMap<Operation *, int64_t> position;
+    for (Operation &op : block)
+      position[&op] = position.size();
+    auto result = f.walk([&](memref::AllocOp alloc) {
+      MemRefType t = alloc.getType();
+      if (!t.hasStaticShape() || !t.getLayout().isIdentity()) {
+        alloc.emitError("cannot plan a buffer of type ") << t;
+        return WalkResult::interrupt();
+      }
+      Buffer buffer;
+      buffer.op = alloc;
+      int64_t bytes =
+          t.getNumElements() * ((t.getElementTypeBitWidth() + 7) / 8);
+      buffer.size = llvm::alignTo(std::max<int64_t>(bytes, 1), kAlignment);
+      // Live from the first use, not from the alloc, which may be hoisted; a
+      // use inside a loop lasts as long as the loop.
+      for (Value v : views.resolve(alloc.getResult()))
+        for (Operation *user : v.getUsers())
+          if (!isa<ViewLikeOpInterface>(user)) {
+            int64_t p = position[block.findAncestorOpInBlock(*user)];
+            buffer.begin = std::min(buffer.begin, p);
+            buffer.end = std::max(buffer.end, p);
+          }
+      buffers.push_back(buffer);
+      return WalkResult::advance();
+    });
+    return failure(result.wasInterrupted());
+  }
+
+  static int64_t place(std::vector<Buffer> &buffers) {
+    std::vector<Buffer *> order, placed;
+    for (Buffer &b : buffers)
+      order.push_back(&b);
+    llvm::stable_sort(order,
+                      [](Buffer *a, Buffer *b) { return a->size > b->size; });
+    int64_t bytes = 0;
+    for (Buffer *b : order) {
+      SmallVector<std::pair<int64_t, int64_t>> taken;
+      for (Buffer *p : placed)
+        if (p->liveWith(*b))
+          taken.push_back({p->offset, p->offset + p->size});
+      llvm::sort(taken);
+      for (auto [lo, hi] : taken) {
+        if (b->offset + b->size <= lo)
+          break;
+        b->offset = std::max(b->offset, hi);
+      }
+      bytes = std::max(bytes, b->offset + b->size);
+      placed.push_back(b);
+    }
+    return bytes;
+  }
+
+  static int64_t placeGuarded(func::FuncOp f, std::vector<Buffer> &buffers) {
+    SmallVector<int64_t> guards;
+    int64_t at = 0;
+    for (Buffer &b : buffers) {
+      int64_t end = llvm::alignTo(at + b.size, kPage);
+      b.offset = end - b.size;
+      guards.push_back(end);
+      at = end + kPage;
+    }
+    f->setAttr("varve.arena_guards",
+               DenseI64ArrayAttr::get(f.getContext(), guards));
+    return at;
+  }
+};
+
+} // namespace
