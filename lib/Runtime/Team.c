@@ -224,7 +224,7 @@ varve_team *varve_team_create(int64_t threads, varve_error *error) {
   team->workers = workers;
   if (threads > 1) {
     if (threads > varve_cpu_count()) {
-      team->inside = (struct patience){16, 1};
+      team->inside = (struct patience){16, 4};
       team->between = (struct patience){16, 0};
     } else {
       int spins = pauses_in_20us();
