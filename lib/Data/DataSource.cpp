@@ -74,8 +74,8 @@ std::string findIdxFile(const std::string &folder, std::string_view prefix,
   return "";
 }
 
-std::string_view idxPrefix(Split split) {
-  return split == Split::Train ? "train" : "t10k";
+std::string_view idxPrefix(DataSplit split) {
+  return split == DataSplit::Train ? "train" : "t10k";
 }
 
 bool isTable(std::string_view path) {
@@ -89,7 +89,7 @@ std::string listOf(const std::vector<std::string> &names) {
 } // namespace
 
 std::optional<DataSource::Part> DataSource::idxPart(const std::string &folder,
-                                                    Split split) const {
+                                                    DataSplit split) const {
   Part part{Format::Idx, {}, {"image", "label"}};
   part.paths = {findIdxFile(folder, idxPrefix(split), "images", 3),
                 findIdxFile(folder, idxPrefix(split), "labels", 1)};
@@ -99,8 +99,8 @@ std::optional<DataSource::Part> DataSource::idxPart(const std::string &folder,
 }
 
 bool DataSource::findInFolder(const std::string &folder) {
-  train = idxPart(folder, Split::Train);
-  test = idxPart(folder, Split::Test);
+  train = idxPart(folder, DataSplit::Train);
+  test = idxPart(folder, DataSplit::Test);
   auto single = [&](std::string_view name) -> std::optional<Part> {
     for (std::string_view end : {".csv", ".csv.gz", ".npz"})
       if (std::string path = fmt::format("{}/{}{}", folder, name, end);
@@ -148,7 +148,7 @@ Status DataSource::openFile(const std::string &path) {
     train = Part{isTable(file) ? Format::Csv : Format::Npz, {path}, {}};
     return {};
   }
-  for (Split split : {Split::Train, Split::Test})
+  for (DataSplit split : {DataSplit::Train, DataSplit::Test})
     if (file.find(fmt::format("{}-", idxPrefix(split))) == 0 &&
         file.find("-ubyte") != std::string::npos) {
       namedSplit = split;
@@ -245,11 +245,11 @@ Result<DataSource> DataSource::open(DataSpec spec,
       fmt::format("'{}' is not found as {}", path->second, listOf(tried))};
 }
 
-Result<Dataset> DataSource::load(Split split, int64_t limit) const {
+Result<Dataset> DataSource::load(DataSplit split, int64_t limit) const {
   const std::optional<Part> &files = part(split);
   if (!files)
     return Error{fmt::format("'{}' has no {} samples", place,
-                             split == Split::Train ? "training" : "test")};
+                             split == DataSplit::Train ? "training" : "test")};
   auto cut = [&](Result<Dataset> data) {
     if (data)
       keepFirst(*data, limit);

@@ -12,7 +12,7 @@
 
 namespace varve {
 
-enum class Split { Train, Test };
+enum class DataSplit { Train, Test };
 
 /// Where to look.
 struct DataLocation {
@@ -28,15 +28,15 @@ public:
   /// Finds the files; reads none.
   static Result<DataSource> open(DataSpec spec, const DataLocation &location);
 
-  bool has(Split split) const { return part(split).has_value(); }
+  bool has(DataSplit split) const { return part(split).has_value(); }
   /// The split of the one file that `--data` named, if it named one.
-  std::optional<Split> named() const { return namedSplit; }
+  std::optional<DataSplit> named() const { return namedSplit; }
   /// The folder or file that was found.
   const std::string &origin() const { return place; }
 
   /// Reads a split, at most its first `limit` samples. Fails where there is
   /// no such split.
-  Result<Dataset> load(Split split, int64_t limit = INT64_MAX) const;
+  Result<Dataset> load(DataSplit split, int64_t limit = INT64_MAX) const;
 
 private:
   enum class Format { Idx, Csv, Npz };
@@ -46,20 +46,20 @@ private:
     std::vector<std::string> paths, arrays;
   };
 
-  const std::optional<Part> &part(Split split) const {
-    return split == Split::Train ? train : test;
+  const std::optional<Part> &part(DataSplit split) const {
+    return split == DataSplit::Train ? train : test;
   }
   bool findKnown(const std::string &name, const std::string &dataDir,
                  std::vector<std::string> &tried);
   bool findInFolder(const std::string &folder);
   Status openFile(const std::string &path);
   Status openPath(const std::string &path);
-  std::optional<Part> idxPart(const std::string &folder, Split split) const;
+  std::optional<Part> idxPart(const std::string &folder, DataSplit split) const;
 
   DataSpec spec;
   std::string place;
   std::optional<Part> train, test;
-  std::optional<Split> namedSplit;
+  std::optional<DataSplit> namedSplit;
 };
 
 } // namespace varve

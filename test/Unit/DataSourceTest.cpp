@@ -47,8 +47,9 @@ TEST(DataSource, KnownSetInDataDir) {
   writeMnist(folder, "mnist");
   auto source = DataSource::open(mnistSpec(), {"", folder.path, ""});
   ASSERT_TRUE(source) << source.error().message;
-  EXPECT_TRUE(source->has(Split::Train) && source->has(Split::Test));
-  auto train = source->load(Split::Train), test = source->load(Split::Test);
+  EXPECT_TRUE(source->has(DataSplit::Train) && source->has(DataSplit::Test));
+  auto train = source->load(DataSplit::Train),
+       test = source->load(DataSplit::Test);
   ASSERT_TRUE(train && test);
   EXPECT_EQ(train->samples, 2);
   EXPECT_EQ(test->samples, 1);
@@ -56,7 +57,7 @@ TEST(DataSource, KnownSetInDataDir) {
   EXPECT_EQ(train->find("label")->type, DType::I64);
   EXPECT_EQ(train->find("label")->as<int64_t>()[0], 2);
   EXPECT_EQ(test->find("label")->as<int64_t>()[0], 1);
-  auto limited = source->load(Split::Train, 1);
+  auto limited = source->load(DataSplit::Train, 1);
   ASSERT_TRUE(limited);
   EXPECT_EQ(limited->samples, 1);
   EXPECT_EQ(limited->find("image")->shape, (std::vector<int64_t>{1, 2, 2}));
@@ -80,8 +81,8 @@ TEST(DataSource, DataOption) {
   auto source = DataSource::open(
       mnistSpec(), {folder / "mine/t10k-labels-idx1-ubyte", "", ""});
   ASSERT_TRUE(source) << source.error().message;
-  EXPECT_EQ(source->named(), Split::Test);
-  EXPECT_TRUE(source->has(Split::Train));
+  EXPECT_EQ(source->named(), DataSplit::Test);
+  EXPECT_TRUE(source->has(DataSplit::Train));
 }
 
 TEST(DataSource, TablesAndArrays) {
@@ -91,9 +92,9 @@ TEST(DataSource, TablesAndArrays) {
       "csv", {{"path", "d.csv"}}, {{"label", DType::I64, {}, {}, 2, {}}}};
   auto source = DataSource::open(spec, {"", "", folder.path});
   ASSERT_TRUE(source) << source.error().message;
-  EXPECT_FALSE(source->has(Split::Test));
-  EXPECT_EQ(source->load(Split::Train)->samples, 2);
-  EXPECT_FALSE(source->load(Split::Test));
+  EXPECT_FALSE(source->has(DataSplit::Test));
+  EXPECT_EQ(source->load(DataSplit::Train)->samples, 2);
+  EXPECT_FALSE(source->load(DataSplit::Test));
   EXPECT_TRUE(DataSource::open(spec, {folder.path, "", ""}));
   EXPECT_TRUE(DataSource::open(spec, {folder / "d.csv", "", ""}));
 
@@ -105,7 +106,7 @@ TEST(DataSource, TablesAndArrays) {
                                .bytes());
   source = DataSource::open(spec, {folder / "test.npz", "", ""});
   ASSERT_TRUE(source) << source.error().message;
-  auto data = source->load(Split::Train);
+  auto data = source->load(DataSplit::Train);
   ASSERT_TRUE(data) << data.error().message;
   EXPECT_EQ(data->samples, 3);
   EXPECT_EQ(data->find("label")->shape, (std::vector<int64_t>{3}));
@@ -207,7 +208,7 @@ TEST(DataSource, DebianFashionMnist) {
   unsetenv("VARVE_DATA");
   auto source = DataSource::open(spec, {});
   ASSERT_TRUE(source) << source.error().message;
-  auto test = source->load(Split::Test);
+  auto test = source->load(DataSplit::Test);
   ASSERT_TRUE(test) << test.error().message;
   EXPECT_EQ(test->samples, 10000);
   EXPECT_EQ(test->find("label")->as<int64_t>()[0], 9);
