@@ -34,6 +34,19 @@ std::string nativeCpu() {
 
 Result<Artifacts> Artifacts::open(CompileOptions options) {
   Artifacts artifacts;
+  if (fs::path(options.path).extension() == ".so") {
+    if (!options.sets.empty() || !options.disabledPasses.empty())
+      return Error{fmt::format("'{}' is compiled already: {} needs the model "
+                               "file",
+                               options.path,
+                               options.sets.empty()
+                                   ? "--disable-pass"
+                                   : "--set " + options.sets[0]),
+                   ErrorKind::Usage};
+    artifacts.compiled = true;
+    artifacts.options = std::move(options);
+    return Result<Artifacts>(std::move(artifacts));
+  }
   auto text = readFile(options.path, maxModelBytes);
   if (!text)
     return text.error();
@@ -47,10 +60,10 @@ Result<Artifacts> Artifacts::open(CompileOptions options) {
 }
 
 Artifacts::Artifacts(Artifacts &&other) noexcept
-    : options(std::move(other.options)), text(std::move(other.text)),
-      folder(std::move(other.folder)), cache(std::move(other.cache)),
-      temporary(std::move(other.temporary)), seconds(other.seconds),
-      notes(std::move(other.notes)) {
+    : options(std::move(other.options)), compiled(other.compiled),
+      text(std::move(other.text)), folder(std::move(other.folder)),
+      cache(std::move(other.cache)), temporary(std::move(other.temporary)),
+      seconds(other.seconds), notes(std::move(other.notes)) {
   other.temporary.clear();
 }
 
@@ -82,6 +95,9 @@ std::string Artifacts::keyOf(const std::string &function,
 
 Result<std::string> Artifacts::get(const std::string &function,
                                    const std::vector<int64_t> &batches) {
+  // dlopen looks for a plain name elsewhere.
+  if (compiled)
+    return fs::absolute(options.path).string();
   std::string key = keyOf(function, batches);
   if (cache)
     if (auto path = cache->find(key, folder))

@@ -21,7 +21,8 @@ struct CompileOptions {
 
 class Artifacts {
 public:
-  /// Reads the model file.
+  /// Reads the model file. One that ends in ".so" is an artifact itself, and
+  /// takes no settings.
   static Result<Artifacts> open(CompileOptions options);
 
   Artifacts(Artifacts &&other) noexcept;
@@ -52,8 +53,9 @@ private:
                               const std::vector<int64_t> &batches);
 
   CompileOptions options;
-  std::string text;   // of the model file
-  std::string folder; // of the model file
+  bool compiled = false; // the model file is an artifact
+  std::string text;      // of the model file
+  std::string folder;    // of the model file
   std::optional<ArtifactCache> cache;
   std::string temporary; // a folder of our own, if one was needed
   double seconds = 0;

@@ -3,7 +3,9 @@
 #ifndef VARVE_TOOLS_VERBS_H
 #define VARVE_TOOLS_VERBS_H
 
+#include "Model.h"
 #include "varve/Result.h"
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +13,23 @@ namespace varve::cli {
 
 /// Says what went wrong on stderr and returns the exit status.
 int fail(const Error &error);
+
+struct TrainArgs {
+  ModelArgs model;
+  DataArgs data;
+  std::optional<int64_t> batch, epochs, seed, checkpointEvery;
+  std::string out, checkpoint;
+  bool resume = false;
+};
+int runTrain(const TrainArgs &args);
+
+struct EvalArgs {
+  ModelArgs model;
+  DataArgs data;
+  std::string weights;
+  int64_t batch = 0; ///< 0: the model's
+};
+int runEval(const EvalArgs &args);
 
 struct CacheArgs {
   std::string action; ///< "list", "path", "clear"

@@ -33,6 +33,90 @@ CLI::App *addVerb(CLI::App &app, std::function<int()> &action, const char *name,
   return verb;
 }
 
+void addModelFlags(CLI::App &verb, ModelArgs &args, bool json) {
+  verb.add_option("FILE", args.file,
+                  "model file (.varve), or an artifact (.so)")
+      ->required();
+  verb.add_option("--set", args.sets,
+                  "override a setting: optimizer.lr=0.01, model.depth=56")
+      ->type_name("KEY=VALUE")
+      ->take_all()
+      ->expected(1);
+  verb.add_option("--disable-pass", args.disabledPasses,
+                  "leave a pass of the compiler out")
+      ->type_name("NAME")
+      ->take_all()
+      ->expected(1);
+  verb.add_option("--threads", args.threads, "threads of the team; 0: all CPUs")
+      ->type_name("T")
+      ->check(CLI::Range(0, 1024));
+  if (json)
+    verb.add_flag("--json", args.json, "one JSON object a line, for programs");
+}
+
+void addDataFlags(CLI::App &verb, DataArgs &args) {
+  verb.add_option("--data", args.data,
+                  "a known set, one of its files, or a folder")
+      ->type_name("NAME|FILE|DIR");
+  verb.add_option("--data-dir", args.dataDir,
+                  "folder of data sets; else $VARVE_DATA, else Debian's")
+      ->type_name("DIR");
+  verb.add_option("--limit", args.limit, "take the first N samples only")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+void addTrain(CLI::App &app, std::function<int()> &action) {
+  static TrainArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "train", "Train a model",
+      "  varve train mnist_mlp.varve --data mnist --data-dir ~/data\n"
+      "  varve train mnist_mlp.varve --epochs 3 --set optimizer.lr=0.01\n"
+      "  varve train big.varve --checkpoint run1 --checkpoint-every 500\n"
+      "  varve train big.varve --checkpoint run1 --resume\n"
+      "Ctrl-C saves and says where; --resume goes on to the same bits.",
+      [] { return runTrain(args); });
+  addModelFlags(*verb, args.model, /*json=*/true);
+  addDataFlags(*verb, args.data);
+  verb->add_option("--epochs", args.epochs, "passes over the data")
+      ->type_name("N");
+  verb->add_option("--batch", args.batch, "samples in a step")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--seed", args.seed, "of first values and of the order")
+      ->type_name("S");
+  verb->add_option("--out", args.out,
+                   "weights; else FILE's name in this folder")
+      ->type_name("W.safetensors");
+  verb->add_option("--checkpoint", args.checkpoint,
+                   "folder of the checkpoint, written after each epoch")
+      ->type_name("DIR");
+  verb->add_option("--checkpoint-every", args.checkpointEvery,
+                   "write one every so many steps, too")
+      ->type_name("STEPS");
+  verb->add_flag("--resume", args.resume,
+                 "go on from the checkpoint; without one, start");
+}
+
+void addEval(CLI::App &app, std::function<int()> &action) {
+  static EvalArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "eval", "Measure weights on a data set",
+      "  varve eval mnist_mlp.varve --weights mnist_mlp.safetensors --data "
+      "mnist\n"
+      "  varve eval iris.varve --weights iris.safetensors --data other.csv\n"
+      "Takes the test samples where the data set has some.",
+      [] { return runEval(args); });
+  addModelFlags(*verb, args.model, /*json=*/true);
+  addDataFlags(*verb, args.data);
+  verb->add_option("--weights", args.weights, "the weights to measure")
+      ->type_name("W.safetensors")
+      ->required();
+  verb->add_option("--batch", args.batch, "samples in a step")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
 void addCache(CLI::App &app, std::function<int()> &action) {
   static CacheArgs args;
   CLI::App *verb = addVerb(
@@ -77,6 +161,8 @@ int run(int argc, char **argv) {
   app.require_subcommand(1);
   app.get_formatter()->label("SUBCOMMAND", "VERB");
   app.get_formatter()->column_width(34);
+  addTrain(app, action);
+  addEval(app, action);
   addFmt(app, action);
   addCache(app, action);
   if (argc < 2) {

@@ -1,0 +1,150 @@
+// What the verbs that run a model share.
+#include "Model.h"
+#include <charconv>
+#include <cstdio>
+#include <filesystem>
+#include <fmt/format.h>
+
+namespace varve::cli {
+namespace {
+
+template <class T> bool parse(std::string_view text, T &value) {
+  auto [end, code] =
+      std::from_chars(text.data(), text.data() + text.size(), value);
+  return code == std::errc() && end == text.data() + text.size();
+}
+
+template <class T> bool assign(std::string_view text, std::optional<T> &to) {
+  T value;
+  if (!parse(text, value))
+    return false;
+  to = value;
+  return true;
+}
+
+std::string unquoted(std::string_view text) {
+  if (text.size() >= 2 && text.front() == '"' && text.back() == '"')
+    text = text.substr(1, text.size() - 2);
+  return std::string(text);
+}
+
+// Takes a setting of the training loop. What is no plain number is an
+// expression, which only the compiler evaluates.
+bool takeSetting(std::string_view key, std::string_view value,
+                 TrainOptions &options) {
+  if (key == "batch")
+    return assign(value, options.batch);
+  if (key == "epochs")
+    return assign(value, options.epochs);
+  if (key == "steps")
+    return assign(value, options.steps);
+  if (key == "seed")
+    return assign(value, options.seed);
+  if (key == "validate")
+    return assign(value, options.validate);
+  if (key == "patience")
+    return assign(value, options.patience);
+  if (key == "checkpoint_every")
+    return assign(value, options.checkpointEvery);
+  if (key == "monitor")
+    options.monitor = unquoted(value);
+  else if (key == "init_from")
+    options.initFrom = unquoted(value);
+  else
+    return false;
+  return true;
+}
+
+// Sorts the settings into those of the run and those of the compiler.
+Result<std::vector<std::string>> sortSets(const std::vector<std::string> &sets,
+                                          TrainOptions &options) {
+  std::vector<std::string> compiled;
+  for (const std::string &set : sets) {
+    size_t equal = set.find('=');
+    if (equal == std::string::npos || equal == 0)
+      return Error{fmt::format("--set takes KEY=VALUE, not '{}'", set),
+                   ErrorKind::Usage};
+    std::string key = set.substr(0, equal);
+    std::string_view value = std::string_view(set).substr(equal + 1);
+    double number;
+    if (key.rfind("optimizer.", 0) == 0 && parse(value, number))
+      options.hyper[key] = number;
+    else if (!takeSetting(key, value, options))
+      compiled.push_back(set);
+  }
+  return compiled;
+}
+
+// Moves settings that look like hyperparameters, but are none of the compiled
+// function's inputs, to the compiler.
+bool moveUnknownHyper(const varve_function_desc &function,
+                      const std::vector<std::string> &sets,
+                      TrainOptions &options,
+                      std::vector<std::string> &compiled) {
+  bool moved = false;
+  for (auto it = options.hyper.begin(); it != options.hyper.end();) {
+    bool known = false;
+    for (int64_t i = 0; i < function.inputs; ++i)
+      known |= function.args[i].kind == VARVE_ARG_HYPER &&
+               it->first == function.args[i].name;
+    if (known) {
+      ++it;
+      continue;
+    }
+    for (const std::string &set : sets)
+      if (set.compare(0, it->first.size() + 1, it->first + "=") == 0)
+        compiled.push_back(set);
+    it = options.hyper.erase(it);
+    moved = true;
+  }
+  return moved;
+}
+
+} // namespace
+
+Result<Model> openModel(const ModelArgs &args, const std::string &function,
+                        int64_t batch) {
+  TrainOptions settings;
+  auto compiled = sortSets(args.sets, settings);
+  if (!compiled)
+    return compiled.error();
+  if (batch == 0)
+    batch = settings.batch.value_or(0);
+  while (true) {
+    auto opened =
+        Artifacts::open({args.file, *compiled, "", args.disabledPasses});
+    if (!opened)
+      return opened.error();
+    auto artifacts = std::make_shared<Artifacts>(std::move(*opened));
+    auto source = [artifacts](const ArtifactRequest &request) {
+      return artifacts->get(request.function, request.batches);
+    };
+    auto program = Program::open(source, args.threads, {function, {batch}});
+    if (!program)
+      return program.error();
+    if (function == "train_step" &&
+        moveUnknownHyper(*program->find(function, batch), args.sets, settings,
+                         *compiled))
+      continue;
+    return Model{std::move(artifacts), std::move(*program),
+                 std::move(settings)};
+  }
+}
+
+Result<DataSource> openData(const ModelArgs &model, const DataArgs &args,
+                            const Manifest &manifest) {
+  if (!manifest.train)
+    return Error{fmt::format("model '{}' has no `train` block that says what "
+                             "its data are",
+                             manifest.model)};
+  std::filesystem::path folder =
+      std::filesystem::path(model.file).parent_path();
+  return DataSource::open(manifest.train->data,
+                          {args.data, args.dataDir, folder.string()});
+}
+
+void showWarnings(const Model &model) {
+  std::fputs(model.artifacts->warnings().c_str(), stderr);
+}
+
+} // namespace varve::cli

@@ -1,0 +1,51 @@
+// What the verbs that run a model share: its file, its settings, its data.
+#ifndef VARVE_TOOLS_MODEL_H
+#define VARVE_TOOLS_MODEL_H
+
+#include "Data/DataSource.h"
+#include "Driver/Artifacts.h"
+#include "Learn/Program.h"
+#include "Learn/Train.h"
+#include "varve/Result.h"
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace varve::cli {
+
+struct ModelArgs {
+  std::string file;
+  std::vector<std::string> sets, disabledPasses;
+  int64_t threads = 0;
+  bool json = false;
+};
+
+struct DataArgs {
+  std::string data, dataDir;
+  int64_t limit = INT64_MAX;
+};
+
+/// A model with its first function loaded.
+struct Model {
+  std::shared_ptr<Artifacts> artifacts;
+  Program program;
+  /// What `--set` gave that needs no compilation: values of the training loop
+  /// and hyperparameters.
+  TrainOptions settings;
+};
+
+/// Opens the model with a function at a batch size; 0 is what `--set batch`
+/// says, else the model's. A setting that the compiled program takes at run
+/// time is not given to the compiler.
+Result<Model> openModel(const ModelArgs &args, const std::string &function,
+                        int64_t batch);
+
+/// Finds the data of a model that has a `train` block.
+Result<DataSource> openData(const ModelArgs &model, const DataArgs &args,
+                            const Manifest &manifest);
+
+/// Shows the compiler's warnings on stderr, once.
+void showWarnings(const Model &model);
+
+} // namespace varve::cli
+#endif

@@ -1,0 +1,109 @@
+// `varve train`: from a model file to its weights.
+#include "Learn/Train.h"
+#include "Learn/Report.h"
+#include "Model.h"
+#include "Verbs.h"
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <fmt/format.h>
+#include <unistd.h>
+
+namespace varve::cli {
+namespace {
+
+// Shells give this status to what Ctrl-C ended.
+constexpr int interruptedStatus = 130;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// The first signal asks training to save and stop, the second one kills.
+void onSignal(int signal) {
+  interrupted = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+TrainOptions optionsOf(const TrainArgs &args, TrainOptions options) {
+  if (args.batch)
+    options.batch = args.batch;
+  if (args.epochs) {
+    options.epochs = args.epochs;
+    options.steps.reset();
+  }
+  if (args.seed)
+    options.seed = args.seed;
+  if (args.checkpointEvery)
+    options.checkpointEvery = args.checkpointEvery;
+  options.out = args.out;
+  if (options.out.empty())
+    options.out =
+        std::filesystem::path(args.model.file).stem().string() + ".safetensors";
+  options.checkpoint = args.checkpoint;
+  options.resume = args.resume;
+  options.cancel = &interrupted;
+  return options;
+}
+
+int report(const TrainArgs &args, const TrainOptions &options,
+           const TrainOutcome &outcome, double seconds, double compileSeconds) {
+  bool stopped = outcome.end == TrainOutcome::End::Interrupted;
+  if (stopped)
+    fmt::print(stderr,
+               "interrupted after step {}; saved to {}: --resume goes on\n",
+               outcome.steps, outcome.checkpoint);
+  if (args.model.json && !stopped)
+    fmt::print("{}\n",
+               doneLine(outcome.test, outcome.steps, seconds, compileSeconds));
+  else if (!stopped)
+    fmt::print("{}{}{} steps in {:.2f} s, compiled in {:.2f} s, weights in "
+               "{}\n",
+               toString(outcome.test), outcome.test.empty() ? "" : "  ",
+               outcome.steps, seconds, compileSeconds, options.out);
+  return stopped ? interruptedStatus : 0;
+}
+
+} // namespace
+
+int runTrain(const TrainArgs &args) {
+  auto start = std::chrono::steady_clock::now();
+  auto model = openModel(args.model, "train_step", args.batch.value_or(0));
+  if (!model)
+    return fail(model.error());
+  showWarnings(*model);
+  auto source = openData(args.model, args.data, model->program.manifest());
+  if (!source)
+    return fail(source.error());
+  if (source->named() == DataSplit::Test)
+    return fail({fmt::format("'{}' is the test part of its data set; training "
+                             "on it would make the test worthless",
+                             args.data.data)});
+  auto data = source->load(DataSplit::Train, args.data.limit);
+  if (!data)
+    return fail(data.error());
+  std::optional<Dataset> test;
+  if (source->has(DataSplit::Test)) {
+    auto loaded = source->load(DataSplit::Test);
+    if (!loaded)
+      return fail(loaded.error());
+    test = std::move(*loaded);
+  }
+
+  std::signal(SIGINT, onSignal);
+  std::signal(SIGTERM, onSignal);
+  TextReporter text(stdout, isatty(STDOUT_FILENO));
+  JsonReporter json(stdout, stderr);
+  TrainOptions options = optionsOf(args, model->settings);
+  options.observer = &text;
+  if (args.model.json)
+    options.observer = &json;
+  auto outcome = train(model->program, *data, test ? &*test : nullptr, options);
+  if (!outcome)
+    return fail(outcome.error());
+  double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
+          .count();
+  return report(args, options, *outcome, seconds,
+                model->artifacts->compileSeconds());
+}
+
+} // namespace varve::cli
