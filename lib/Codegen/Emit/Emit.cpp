@@ -81,6 +81,16 @@ Result<std::unique_ptr<llvm::TargetMachine>> createMachine(const Target &t) {
 }
 
 void setAttributes(llvm::Module &m, const Target &t) {
+  // `libm.exp` gets its real name, which a kernel may hold.
+  for (llvm::Function &f : llvm::make_early_inc_range(m)) {
+    StringRef name = f.getName();
+    if (!name.consume_front("libm."))
+      continue;
+    if (llvm::GlobalValue *taken = m.getNamedValue(name))
+      taken->setName(name + ".kernel");
+    f.setName(name);
+    f.setDoesNotAccessMemory();
+  }
   for (llvm::Function &f : m) {
     if (f.isDeclaration())
       continue;
@@ -134,6 +144,8 @@ Status lower(ModuleOp m, const ArtifactDescription &d, const Target &t,
   DiagnosticText diagnostics(m.getContext());
   PassManager pm(m.getContext());
   pm.enableVerifier(verify);
+  pm.addPass(createExpandMath());
+  pm.addPass(createExpandNarrowFloats());
   pm.addPass(createLowerToLLVM());
   if (failed(pm.run(m)))
     return Error{"lowering to LLVM failed: " + diagnostics.text};

@@ -4,6 +4,53 @@
 
 include "mlir/Pass/PassBase.td"
 
+def ExpandMath : Pass<"varve-expand-math", "::mlir::ModuleOp"> {
+  let summary = "transcendental functions to arithmetic with fixed bits";
+  let description = [{
+    On f32 (scalars and vectors): exp, exp2, expm1, log, log1p, log2, log10,
+    tanh, erf, sin, cos, pow become our own polynomials, within 1.3 units in
+    the last place, with the same bits on every vector width; rsqrt becomes
+    1 / sqrt. On f64, and for the rarer functions on f32 (through f64), each
+    element calls the C library. f16 and bf16 compute in f32 and round once.
+    Operations that are correctly rounded (sqrt, fma, floor, ...) stay.
+
+    ```mlir
+    %y = math.exp %x : vector<16xf32>
+    %z = math.exp %w : f64
+    ```
+    to
+    ```mlir
+    %t = math.fma %x, %log2e, %magic : vector<16xf32>
+    ...
+    %z = call @libm.exp(%w) : (f64) -> f64
+    ```
+    Invariant: no operation of the math dialect is left whose result is not
+    correctly rounded.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::func::FuncDialect",
+                           "::mlir::scf::SCFDialect",
+                           "::mlir::vector::VectorDialect"];
+}
+
+def ExpandNarrowFloats : Pass<"varve-expand-narrow-floats", "::mlir::ModuleOp"> {
+  let summary = "f16 and bf16 arithmetic in f32";
+  let description = [{
+    f16 and bf16 are storage types: arithmetic extends to f32 and rounds each
+    result once, to nearest even. Conversions between f64 or integers and
+    narrow types round once too. bf16 conversions are integer arithmetic, so
+    that they are the same on every processor and need no run-time library.
+
+    ```mlir
+    %z = arith.addf %x, %y : vector<16xbf16>
+    ```
+    to extensions, `arith.addf : vector<16xf32>` and a rounding.
+
+    Invariant: the only arithmetic on narrow floats is f16 <-> f32 conversion.
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def LowerToLLVM : Pass<"varve-lower-to-llvm", "::mlir::ModuleOp"> {
   let summary = "expanded functions to the LLVM dialect, in the artifact's ABI";
   let description = [{

@@ -1,0 +1,319 @@
+// --varve-expand-math against the C library in double precision: errors in
+// units in the last place over all magnitudes, special values, and the same
+// bits for scalars, 8 and 16 lanes, AVX2 and AVX-512.
+//
+// VARVE_EXHAUSTIVE=1 runs over every float instead of every 1009th (minutes).
+#include "EmitHelper.h"
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+using namespace varve;
+
+namespace {
+
+constexpr int64_t chunk = 1 << 14;
+
+float fromBits(uint32_t bits) {
+  float f;
+  std::memcpy(&f, &bits, 4);
+  return f;
+}
+uint32_t bitsOf(float f) {
+  uint32_t b;
+  std::memcpy(&b, &f, 4);
+  return b;
+}
+
+/// y = op(x [, x2]) over `chunk` elements, `lanes` at a time (0: scalars).
+std::string program(const std::string &op, int operands, int lanes,
+                    const std::string &element) {
+  std::string n = std::to_string(chunk);
+  std::string buffer = "memref<" + n + "x" + element + ">";
+  std::string vector =
+      lanes ? "vector<" + std::to_string(lanes) + "x" + element + ">" : element;
+  std::string load = lanes ? "vector.load" : "memref.load";
+  std::string store = lanes ? "vector.store" : "memref.store";
+  std::string suffix = lanes ? ", " + vector : "";
+  std::string text = "func.func @f(%x0: " + buffer + ", ";
+  if (operands == 2)
+    text += "%x1: " + buffer + ", ";
+  text += "%y: " + buffer +
+          ", %arena: memref<64xi8>, %t: index, %n: index) {\n"
+          "%c0 = arith.constant 0 : index\n"
+          "%c1 = arith.constant " +
+          std::to_string(lanes ? lanes : 1) +
+          " : index\n%end = arith.constant " + n +
+          " : index\n"
+          "scf.for %i = %c0 to %end step %c1 {\n";
+  std::string list;
+  for (int i = 0; i < operands; ++i) {
+    std::string d = std::to_string(i);
+    text += "%a" + d + " = " + load + " %x" + d + "[%i] : " + buffer + suffix +
+            "\n";
+    list += (i ? ", %a" : "%a") + d;
+  }
+  text += "%r = math." + op + " " + list + " : " + vector + "\n" + store +
+          " %r, %y[%i] : " + buffer + suffix + "\n}\nreturn\n}\n";
+  return text;
+}
+
+class Compiled {
+public:
+  Compiled(const std::string &op, int operands, int lanes,
+           const std::string &cpu, const std::string &element = "f32") {
+    ArtifactDescription d;
+    FunctionDescription f;
+    f.name = f.symbol = "f";
+    for (int i = 0; i < operands; ++i)
+      f.inputs.push_back({"x", VARVE_ARG_INPUT, DType::F32, {chunk}, 0});
+    f.results.push_back({"y", VARVE_ARG_OUTPUT, DType::F32, {chunk}, 0});
+    d.functions.push_back(f);
+    so = compile(program(op, operands, lanes, element).c_str(), d, cpu);
+    EXPECT_TRUE(so.artifact) << op << ": " << so.error;
+  }
+  explicit operator bool() const { return so.artifact; }
+  template <class T> void run(const T *x, const T *x1, T *y) {
+    void *one[] = {(void *)x, y}, *two[] = {(void *)x, (void *)x1, y};
+    so.artifact->function[0].run(nullptr, x1 ? two : one, nullptr, nullptr, 0,
+                                 1);
+  }
+
+private:
+  Loaded so;
+};
+
+/// |got - want| in units of the last place of `want` as an f32.
+double ulps(float got, double want) {
+  if (std::isnan(want))
+    return std::isnan(got) ? 0 : INFINITY;
+  if (float(want) == got && std::signbit(float(want)) == std::signbit(got))
+    return std::isinf(got)
+               ? 0
+               : std::abs(got - want) /
+                     std::ldexp(1.0, std::max(std::ilogb(want), -126) - 23);
+  if (std::isnan(got) || std::isinf(want))
+    return INFINITY;
+  if (want == 0)
+    return INFINITY;
+  // The next value after the largest float, for those that round up to it.
+  double value = std::isinf(got) ? std::copysign(0x1p128, got) : got;
+  return std::abs(value - want) /
+         std::ldexp(1.0, std::max(std::ilogb(want), -126) - 23);
+}
+
+struct Function {
+  const char *op;
+  double (*reference)(double);
+  double bound;
+};
+
+const Function functions[] = {
+    {"exp", [](double x) { return std::exp(x); }, 1.0},
+    {"exp2", [](double x) { return std::exp2(x); }, 1.0},
+    {"expm1", [](double x) { return std::expm1(x); }, 1.25},
+    {"log", [](double x) { return std::log(x); }, 1.0},
+    {"log1p", [](double x) { return std::log1p(x); }, 1.25},
+    {"log2", [](double x) { return std::log2(x); }, 0.501},
+    {"log10", [](double x) { return std::log10(x); }, 0.501},
+    {"tanh", [](double x) { return std::tanh(x); }, 1.3},
+    {"erf", [](double x) { return std::erf(x); }, 1.0},
+    {"sin", [](double x) { return std::sin(x); }, 0.501},
+    {"cos", [](double x) { return std::cos(x); }, 0.501},
+    {"tan", [](double x) { return std::tan(x); }, 0.501},
+    {"atan", [](double x) { return std::atan(x); }, 0.501},
+    {"rsqrt", [](double x) { return 1 / std::sqrt(x); }, 1.5},
+};
+
+class MathTest : public ::testing::TestWithParam<Function> {};
+
+TEST_P(MathTest, IsAccurateAndTheSameOnEveryWidth) {
+  const Function &f = GetParam();
+  std::vector<std::string> cpus = levels();
+  if (cpus.empty())
+    GTEST_SKIP() << "no x86-64 machine";
+  std::vector<Compiled> variants;
+  for (const std::string &cpu : cpus)
+    for (int lanes : {16, 8, 0})
+      variants.emplace_back(f.op, 1, lanes, cpu);
+  for (Compiled &c : variants)
+    ASSERT_TRUE(c);
+  const bool exhaustive = getenv("VARVE_EXHAUSTIVE");
+  const uint64_t step = exhaustive ? 1 : 1009;
+  const size_t compared = exhaustive ? 1 : variants.size();
+  std::vector<float> x(chunk), y(chunk), other(chunk);
+  double worst = 0;
+  float worstAt = 0;
+  uint64_t differ = 0;
+  for (uint64_t at = 0; at < uint64_t(1) << 32; at += step * chunk) {
+    for (int64_t i = 0; i < chunk; ++i)
+      x[i] = fromBits(uint32_t(at + step * i));
+    variants[0].run<float>(x.data(), nullptr, y.data());
+    for (int64_t i = 0; i < chunk; ++i) {
+      double e = ulps(y[i], f.reference(x[i]));
+      if (e > worst) {
+        worst = e;
+        worstAt = x[i];
+      }
+    }
+    for (size_t v = 1; v < compared; ++v) {
+      variants[v].run<float>(x.data(), nullptr, other.data());
+      for (int64_t i = 0; i < chunk; ++i)
+        differ += bitsOf(y[i]) != bitsOf(other[i]) &&
+                  !(std::isnan(y[i]) && std::isnan(other[i]));
+    }
+  }
+  EXPECT_LE(worst, f.bound)
+      << "at " << worstAt << " (0x" << std::hex << bitsOf(worstAt) << ")";
+  EXPECT_EQ(differ, 0u) << "bits differ between widths";
+  RecordProperty("ulps", std::to_string(worst));
+  printf("  %s: %.4f ulp at %.9g\n", f.op, worst, worstAt);
+}
+
+TEST_P(MathTest, HandlesSpecialValues) {
+  const Function &f = GetParam();
+  const float inf = INFINITY, tiny = 0x1p-149f, least = 0x1p-126f;
+  std::vector<float> special = {
+      0.0f,  -0.0f,   inf,      -inf,    NAN,     1,       -1,      tiny,
+      -tiny, least,   -least,   0.5f,    -0.5f,   2,       -2,      100,
+      -100,  0x1p24f, -0x1p24f, 0x1p46f, 0x1p47f, 3.0e38f, -3.0e38f};
+  // The edges of overflow and underflow.
+  for (float edge : {88.72283935546875f, -87.33654f, -103.97208f, 128.0f,
+                     -149.0f, -150.0f, -126.0f, 0.625f, 0.927734375f})
+    for (float x :
+         {edge, std::nextafter(edge, inf), std::nextafter(edge, -inf)})
+      special.push_back(x);
+  for (const std::string &cpu : levels()) {
+    Compiled c(f.op, 1, 16, cpu);
+    ASSERT_TRUE(c);
+    std::vector<float> x(chunk), y(chunk);
+    std::copy(special.begin(), special.end(), x.begin());
+    c.run<float>(x.data(), nullptr, y.data());
+    for (size_t i = 0; i < special.size(); ++i)
+      EXPECT_LE(ulps(y[i], f.reference(x[i])), f.bound)
+          << f.op << "(" << x[i] << ") = " << y[i];
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(F32, MathTest, ::testing::ValuesIn(functions),
+                         [](const auto &info) { return info.param.op; });
+
+TEST(MathPowTest, IsAccurateAndHandlesSpecialValues) {
+  std::vector<std::string> cpus = levels();
+  if (cpus.empty())
+    GTEST_SKIP() << "no x86-64 machine";
+  const float inf = INFINITY;
+  std::vector<float> values = {
+      0.0f,         -0.0f, inf,       -inf,       NAN,      1,
+      -1,           2,     -2,        3,          -3,       0.5f,
+      -0.5f,        2.5f,  -2.5f,     0x1p24f,    -0x1p24f, 16777215.0f,
+      -16777215.0f, 3e38f, 0x1p-149f, -0x1p-149f, 1e-3f,    127,
+      -126,         -149};
+  std::vector<float> x, y;
+  for (float a : values)
+    for (float b : values) {
+      x.push_back(a);
+      y.push_back(b);
+    }
+  // Pairs whose power is a float of any exponent.
+  uint32_t state = 1;
+  auto draw = [&] { return (state = state * 1664525u + 1013904223u) >> 8; };
+  while (x.size() % chunk || x.size() < 30 * chunk) {
+    float base = std::ldexp(1 + draw() * 0x1p-24f, int(draw() % 250) - 125);
+    if (draw() % 4 == 0)
+      base = 1 + (int(draw() % 4096) - 2048) * 0x1p-20f;
+    double l = std::log2(base);
+    float power = float((draw() * 0x1p-24 * 280 - 150) / (l ? l : 1));
+    x.push_back(base);
+    y.push_back(power);
+  }
+  Compiled wide("powf", 2, 16, cpus.back()), narrow("powf", 2, 8, cpus[0]),
+      scalar("powf", 2, 0, cpus[0]);
+  ASSERT_TRUE(wide && narrow && scalar);
+  std::vector<float> r(chunk), s(chunk), t(chunk);
+  double worst = 0;
+  for (size_t at = 0; at < x.size(); at += chunk) {
+    wide.run<float>(&x[at], &y[at], r.data());
+    narrow.run<float>(&x[at], &y[at], s.data());
+    scalar.run<float>(&x[at], &y[at], t.data());
+    for (int64_t i = 0; i < chunk; ++i) {
+      double want = std::pow(double(x[at + i]), double(y[at + i]));
+      double e = ulps(r[i], want);
+      EXPECT_LE(e, 0.501) << "pow(" << x[at + i] << ", " << y[at + i]
+                          << ") = " << r[i] << ", not " << want;
+      worst = std::max(worst, e);
+      if (!std::isnan(r[i])) {
+        EXPECT_EQ(bitsOf(r[i]), bitsOf(s[i]));
+        EXPECT_EQ(bitsOf(r[i]), bitsOf(t[i]));
+      }
+    }
+    if (::testing::Test::HasFailure())
+      break;
+  }
+  printf("  pow: %.4f ulp\n", worst);
+}
+
+TEST(MathDoubleTest, CallsTheLibrary) {
+  std::vector<std::string> cpus = levels();
+  if (cpus.empty())
+    GTEST_SKIP() << "no x86-64 machine";
+  for (const Function &f : functions) {
+    Compiled c(f.op, 1, 8, cpus.back(), "f64");
+    ASSERT_TRUE(c);
+    std::vector<double> x(chunk), y(chunk);
+    for (int64_t i = 0; i < chunk; ++i)
+      x[i] = (i - 5000) * 0.00731;
+    c.run<double>(x.data(), nullptr, y.data());
+    for (int64_t i = 0; i < chunk; ++i) {
+      double want = f.reference(x[i]);
+      if (std::isnan(want))
+        EXPECT_TRUE(std::isnan(y[i]));
+      else
+        EXPECT_EQ(y[i], want) << f.op << "(" << x[i] << ")";
+    }
+  }
+}
+
+TEST(MathHalfTest, ComputesInSingleAndRoundsOnce) {
+  std::vector<std::string> cpus = levels();
+  if (cpus.empty())
+    GTEST_SKIP() << "no x86-64 machine";
+  for (const char *element : {"f16", "bf16"}) {
+    const bool brain = element[0] == 'b';
+    Compiled c("exp", 1, 16, cpus.back(), element);
+    ASSERT_TRUE(c);
+    std::vector<uint16_t> x(chunk), y(chunk);
+    auto value = [&](uint16_t bits) -> double {
+      if (brain)
+        return fromBits(uint32_t(bits) << 16);
+      int e = bits >> 10 & 31, m = bits & 1023;
+      double v = e == 31 ? (m ? NAN : INFINITY)
+                 : e     ? std::ldexp(1024 + m, e - 25)
+                         : std::ldexp(m, -24);
+      return bits >> 15 ? -v : v;
+    };
+    for (uint32_t at = 0; at < 65536; at += chunk) {
+      for (int64_t i = 0; i < chunk; ++i)
+        x[i] = uint16_t(at + i);
+      c.run<uint16_t>(x.data(), nullptr, y.data());
+      for (int64_t i = 0; i < chunk; ++i) {
+        double want = std::exp(value(x[i])), got = value(y[i]);
+        if (std::isnan(want)) {
+          EXPECT_TRUE(std::isnan(got));
+          continue;
+        }
+        double largest = brain ? 0x1.fep127 : 65504;
+        double unit =
+            std::ldexp(1.0, brain ? std::max(std::ilogb(want), -126) - 7
+                                  : std::max(std::ilogb(want), -14) - 10);
+        if (std::isinf(got))
+          EXPECT_GE(want, largest + 0.499 * std::ldexp(1.0, brain ? 120 : 5));
+        else
+          EXPECT_LE(std::abs(got - want), 0.501 * unit)
+              << element << " exp(" << value(x[i]) << ")";
+      }
+    }
+  }
+}
+
+} // namespace
