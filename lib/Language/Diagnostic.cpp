@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <tuple>
 
 using namespace varve;
 
@@ -115,9 +116,17 @@ std::string Diagnostics::render(const Diagnostic &diagnostic) const {
 }
 
 std::string Diagnostics::render() const {
-  std::string out;
+  std::vector<const Diagnostic *> sorted;
   for (const Diagnostic &diagnostic : list)
-    out += render(diagnostic);
+    sorted.push_back(&diagnostic);
+  auto comesFirst = [](const Diagnostic *a, const Diagnostic *b) {
+    return std::tie(a->span.file, a->span.begin) <
+           std::tie(b->span.file, b->span.begin);
+  };
+  std::stable_sort(sorted.begin(), sorted.end(), comesFirst);
+  std::string out;
+  for (const Diagnostic *diagnostic : sorted)
+    out += render(*diagnostic);
   for (std::size_t file = 0; file < countOfFile.size(); ++file)
     if (countOfFile[file] > maxErrors)
       out += sources.name(static_cast<FileId>(file)) + ": " +

@@ -47,7 +47,7 @@ public:
   /// One diagnostic as text: the message, the line and the caret, and the notes
   /// in the same form. Ends with a line break.
   std::string render(const Diagnostic &diagnostic) const;
-  /// All of them, in the order they were found.
+  /// All of them, in the order of the files and of the places in them.
   std::string render() const;
   /// All of them as one Error, for a function that returns a Result.
   Error toError(ErrorKind kind = ErrorKind::Input) const;

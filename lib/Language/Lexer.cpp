@@ -208,7 +208,7 @@ void Lexer::lexString() {
   }
   if (end >= text.size() || text[end] != '"') {
     error(at, end, "this string does not end", "close it with `\"`");
-    add(TokenKind::String, end - at);
+    add(TokenKind::Error, end - at);
   } else {
     add(TokenKind::String, end + 1 - at);
   }
@@ -222,21 +222,22 @@ void Lexer::lexSymbol() {
     if (rest().substr(0, other.text.size()) == other.text) {
       error(at, at + other.text.size(),
             "unexpected `" + std::string(other.text) + "`", other.remedy);
-      at += other.text.size();
-      return;
+      return add(TokenKind::Error, other.text.size());
     }
-  // One error for a run of what no token begins with.
-  std::size_t begin = at;
+  // One error for a run of what no token begins with, names in it included;
+  // none for broken UTF-8, which checkEncoding() has reported.
   auto isStrange = [](char c) {
-    return static_cast<unsigned char>(c) >= 0x80 ||
-           (static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\r' &&
-            c != '\t');
+    auto byte = static_cast<unsigned char>(c);
+    return byte >= 0x80 || (byte < 0x20 && c != '\n' && c != '\r' && c != '\t');
   };
-  do
-    ++at;
-  while (at < text.size() && isStrange(text[begin]) && isStrange(text[at]));
-  error(begin, at, "unexpected character",
-        "outside of strings and comments there is only ASCII");
+  std::size_t length = 1;
+  while (at + length < text.size() && isStrange(peek()) &&
+         (isStrange(peek(length)) || isNamePart(peek(length))))
+    ++length;
+  if (characterLength(rest()) != 0)
+    error(at, at + length, "unexpected character",
+          "outside of strings and comments there is only ASCII");
+  add(TokenKind::Error, length);
 }
 
 TokenList Lexer::run() {

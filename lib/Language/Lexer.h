@@ -20,6 +20,7 @@ enum class TokenKind {
   Float,    ///< `1e-3`
   String,   ///< `"a\n"`, as in the text
   Symbol,   ///< `|>`
+  Error,    ///< what no token is; it has been reported
 };
 
 struct Token {
@@ -49,7 +50,7 @@ struct TokenList {
   std::vector<Comment> comments;
 };
 
-/// Malformed text is reported and left out.
+/// Malformed text is reported and becomes a token of kind Error.
 TokenList lex(const Sources &sources, FileId file, Diagnostics &diagnostics);
 
 /// The value of a String token.

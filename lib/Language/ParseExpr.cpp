@@ -345,6 +345,11 @@ std::vector<Expr> Parser::exprs() {
   return out;
 }
 
+void Parser::checkSameLine(const std::string &word) {
+  if (peek().startsLine || atKind(TokenKind::End))
+    errorExpected("a value on the line of `" + word + "`");
+}
+
 std::vector<Argument> Parser::arguments() {
   Nest nest(*this);
   std::vector<Argument> out;

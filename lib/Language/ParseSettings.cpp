@@ -69,6 +69,8 @@ Setting Parser::setting() {
 
 decltype(Setting::node) Parser::settingNode(const Name &keyword) {
   const std::string &word = keyword.text;
+  if (word != "prepare")
+    checkSameLine(word);
   if (word == "data")
     return data();
   if (word == "prepare")
@@ -113,8 +115,12 @@ decltype(Setting::node) Parser::settingNode(const Name &keyword) {
     out.arguments = optionalArguments();
     return out;
   }
-  if (at("="))
-    error(peek().span, "a setting has no `=`", "write `" + word + " value`");
+  if (at("=")) {
+    bool isWhole = peek(2).startsLine || at("}", 2);
+    error(peek().span, "a setting has no `=`",
+          "write `" + word + " " + std::string(peek(1).text) +
+              (isWhole ? "`" : " ...`"));
+  }
   return Value{keyword, expr()};
 }
 

@@ -90,10 +90,14 @@ decltype(Statement::node) Parser::statementNode() {
     out.body = body();
     return out;
   }
-  if (accept("yield"))
+  if (accept("yield")) {
+    checkSameLine("yield");
     return Yield{exprs()};
-  if (accept("return"))
+  }
+  if (accept("return")) {
+    checkSameLine("return");
     return Return{exprs()};
+  }
   if (accept("require"))
     return require();
   errorExpected("a statement",

@@ -123,8 +123,11 @@ Span Parser::since(const Token &begin) const {
 void Parser::error(Span span, std::string message, std::string remedy) {
   if (panicking)
     return;
-  diagnostics.error(span, std::move(message), std::move(remedy));
   panicking = true;
+  // The lexer has said what is wrong here.
+  if (lexed.tokens[position].kind == TokenKind::Error)
+    return;
+  diagnostics.error(span, std::move(message), std::move(remedy));
 }
 
 void Parser::errorExpected(const std::string &what, std::string remedy) {
@@ -187,12 +190,20 @@ std::vector<std::string> Parser::takeCommentsAbove() {
   return out;
 }
 
+void Parser::takeCommentsBefore(std::size_t last,
+                                std::vector<std::string> &out) {
+  for (; nextComment < last; ++nextComment)
+    out.emplace_back(lexed.comments[nextComment].text);
+}
+
 void Parser::finishComments(Comments &comments) {
+  std::vector<std::string> inside = std::move(commentsInside);
+  commentsInside.clear();
   if (panicking)
     return;
   const Token &next = peek();
-  for (; nextComment < next.commentsBegin; ++nextComment)
-    comments.above.emplace_back(lexed.comments[nextComment].text);
+  takeCommentsBefore(next.commentsBegin, inside);
+  comments.above.insert(comments.above.end(), inside.begin(), inside.end());
   if (nextComment < next.commentsEnd && lexed.comments[nextComment].afterToken)
     comments.after = std::string(lexed.comments[nextComment++].text);
 }

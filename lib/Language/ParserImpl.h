@@ -74,6 +74,8 @@ private:
   //===--- Comments -------------------------------------------------------===//
   /// Those above the next token.
   std::vector<std::string> takeCommentsAbove();
+  /// Moves those before comment `last` to `out`, without blank lines.
+  void takeCommentsBefore(std::size_t last, std::vector<std::string> &out);
   /// Adds to those above the ones inside of what has just been parsed, and
   /// takes the one after it.
   void finishComments(ast::Comments &comments);
@@ -100,6 +102,8 @@ private:
   ast::Subscript subscript();
   ast::Path path();
   std::vector<ast::Expr> exprs();
+  /// The value of a setting or a `return`, which begins on its line.
+  void checkSameLine(const std::string &word);
   std::vector<ast::Argument> arguments();
   std::vector<ast::Argument> optionalArguments();
   /// Sets span and height, and reports a tree that is too high.
@@ -157,6 +161,8 @@ private:
   unsigned nesting = 0;
   /// The first comment that no node has yet.
   std::size_t nextComment = 0;
+  /// Comments between the tokens of what is being parsed, seen before a `{`.
+  std::vector<std::string> commentsInside;
   /// The last closed `( expr )`.
   Span lastParentheses;
   /// Recovery has passed a closing brace that belonged to an open list: until
@@ -169,6 +175,10 @@ void Parser::braces(ListOf list, std::vector<std::string> &commentsAtEnd,
                     Item item) {
   Nest nest(*this);
   const Token &open = peek();
+  // Comments before the brace belong to what it is a part of.
+  std::vector<std::string> inside = std::move(commentsInside);
+  takeCommentsBefore(open.commentsEnd, inside);
+  commentsInside.clear();
   if (!expect("{"))
     return;
   Span openSpan = open.span;
@@ -185,6 +195,7 @@ void Parser::braces(ListOf list, std::vector<std::string> &commentsAtEnd,
       recover(list, begin);
   }
   commentsAtEnd = takeCommentsAtEnd(isEmpty);
+  commentsInside = std::move(inside);
   if (at("}"))
     take();
   else if (!lostBraces)

@@ -16,7 +16,7 @@ struct Lexed {
 
   /// `kind:text` of each token but the last, with a space between.
   std::string shown() const {
-    const char kinds[] = {'e', 'n', 'r', 'i', 'f', 's', 'y'};
+    const char kinds[] = {'e', 'n', 'r', 'i', 'f', 's', 'y', '!'};
     std::string out;
     for (const Token &token : list.tokens)
       if (token.kind != TokenKind::End)
@@ -87,7 +87,7 @@ TEST(Lexer, ResolvesEscapes) {
 TEST(Lexer, StringsEndOnTheirLine) {
   Lexed lexed("a = \"never\nb");
   EXPECT_EQ(lexed.error(), "this string does not end");
-  EXPECT_EQ(lexed.shown(), "n:a y:= s:\"never n:b");
+  EXPECT_EQ(lexed.shown(), "n:a y:= !:\"never n:b");
 }
 
 TEST(Lexer, KnowsWhatComesFirstOnALine) {
@@ -132,7 +132,9 @@ TEST(Lexer, ReportsBrokenEncodingOnce) {
 }
 
 TEST(Lexer, ReportsARunOfStrangeCharactersOnce) {
-  EXPECT_EQ(Lexed("a \xCE\xB1\xCE\xB2 b").diagnostics.errors().size(), 1u);
+  Lexed lexed("a \xCE\xB1x\xCE\xB2 b");
+  EXPECT_EQ(lexed.diagnostics.errors().size(), 1u);
+  EXPECT_EQ(lexed.shown(), "n:a !:\xCE\xB1x\xCE\xB2 n:b");
 }
 
 TEST(Sources, ColumnsCountCharacters) {
@@ -149,7 +151,7 @@ TEST(Diagnostics, ShowsAsTheReferenceSays) {
   Diagnostics diagnostics(sources);
   FileId file = sources.add(
       "net.varve", "\n\nmodel m(x: f32[N]) -> f32[N] {\n  x = x |> relo\n");
-  diagnostics.error({file, 45, 49}, "unknown block `relo`",
+  diagnostics.error({file, 44, 48}, "unknown block `relo`",
                     suggest("relo", {"sqrt", "relu", "erf"}));
   EXPECT_EQ(diagnostics.render(),
             "net.varve:4:12: error: unknown block `relo`\n"
@@ -184,8 +186,8 @@ TEST(Diagnostics, KeepsTwentyOfAFile) {
 TEST(Diagnostics, ShowsAPartOfALongLine) {
   Sources sources;
   Diagnostics diagnostics(sources);
-  FileId file = sources.add("a", std::string(5000, 'x') + "!" +
-                                     std::string(5000, 'y'));
+  FileId file =
+      sources.add("a", std::string(5000, 'x') + "!" + std::string(5000, 'y'));
   diagnostics.error({file, 5000, 5001}, "here");
   std::string text = diagnostics.render();
   EXPECT_LT(text.size(), 500u);

@@ -28,8 +28,8 @@ INSTANTIATE_TEST_SUITE_P(
     Literals, Expression,
     testing::Values(Case{"1_000", "1000"}, Case{"2.5", "float:2.5"},
                     Case{"1e-3", "float:0.001"}, Case{"\"a\\n\"", "\"a\\x0a\""},
-                    Case{"true", "true"}, Case{"none", "none"}, Case{"[]", "[]"},
-                    Case{"[1, x,]", "[1 x]"},
+                    Case{"true", "true"}, Case{"none", "none"},
+                    Case{"[]", "[]"}, Case{"[1, x,]", "[1 x]"},
                     Case{"9223372036854775807", "9223372036854775807"},
                     Case{"9223372036854775808",
                          "error: `9223372036854775808` does not fit an i64"},
@@ -53,7 +53,8 @@ INSTANTIATE_TEST_SUITE_P(
 INSTANTIATE_TEST_SUITE_P(
     Calls, Expression,
     testing::Values(
-        Case{"f()", "(call f)"}, Case{"f(x, k: 1 + 2,)", "(call f x k: (+ 1 2))"},
+        Case{"f()", "(call f)"},
+        Case{"f(x, k: 1 + 2,)", "(call f x k: (+ 1 2))"},
         Case{"f(x) as h[i].attn", "(call f x as (path h [i] attn))"},
         Case{"f(x) as a.names", "(call f x as (path a names))"},
         Case{"x |> f", "(pipe f x)"},
@@ -176,17 +177,19 @@ TEST(ParserStatements, Variables) {
 }
 
 TEST(ParserStatements, Conditions) {
-  EXPECT_EQ(statements("if a { x = 1 } else if b { x = 2 } else { x = 3 }"),
-            "  if a\n    assign (x) 1\n  else-if\n    if b\n      assign (x) 2\n"
-            "    else\n      assign (x) 3\n");
+  EXPECT_EQ(
+      statements("if a { x = 1 } else if b { x = 2 } else { x = 3 }"),
+      "  if a\n    assign (x) 1\n  else-if\n    if b\n      assign (x) 2\n"
+      "    else\n      assign (x) 3\n");
 }
 
 TEST(ParserStatements, Loops) {
-  EXPECT_EQ(statements("repeat i in 0..n - 1 { x = f(x) as h[i] }\n"
-                       "repeat m in [1, 2] { }\nwhile any(x > 0) { x = x - 1 }"),
-            "  repeat i 0 (- n 1)\n    assign (x) (call f x as (path h [i]))\n"
-            "  repeat m [1 2]\n"
-            "  while (call any (> x 0))\n    assign (x) (- x 1)\n");
+  EXPECT_EQ(
+      statements("repeat i in 0..n - 1 { x = f(x) as h[i] }\n"
+                 "repeat m in [1, 2] { }\nwhile any(x > 0) { x = x - 1 }"),
+      "  repeat i 0 (- n 1)\n    assign (x) (call f x as (path h [i]))\n"
+      "  repeat m [1 2]\n"
+      "  while (call any (> x 0))\n    assign (x) (- x 1)\n");
 }
 
 TEST(ParserStatements, Scans) {
@@ -218,7 +221,10 @@ TEST(ParserStatements, SayWhatIsWrong) {
             "error: only names are bound, and values do not change");
   EXPECT_EQ(statements("f(x)"), "error: this value is not used");
   EXPECT_EQ(statements("x == 1"), "error: expected `=`, found `==`");
-  EXPECT_EQ(statements("else { }"), "error: expected a statement, found `else`");
+  EXPECT_EQ(statements("return\nx = 1"),
+            "error: expected a value on the line of `return`, found `x`");
+  EXPECT_EQ(statements("else { }"),
+            "error: expected a statement, found `else`");
   EXPECT_EQ(statements("if x = 1 { }"), "error: `=` binds a name");
   EXPECT_EQ(statements("param w: f32[]"),
             "error: expected `=` and an initial value, found `}`");
@@ -345,8 +351,7 @@ TEST(ParserSettings, SayWhatIsWrong) {
   };
   EXPECT_EQ(error("bacth 3"),
             "unknown setting `bacth` | did you mean `batch`?");
-  EXPECT_EQ(error("batch = 3"),
-            "a setting has no `=` | write `batch value`");
+  EXPECT_EQ(error("batch = 3"), "a setting has no `=` | write `batch 3`");
   EXPECT_EQ(error("batch 3 epochs 4"), "expected an operator or the end of the "
                                        "line, found `epochs` | ");
   EXPECT_EQ(error("x = 3"), "unknown setting `x` | ");
@@ -388,9 +393,10 @@ TEST(ParserRecovery, OneErrorForEachWrongStatement) {
                 "}\n");
   EXPECT_EQ(errorLines(parsed),
             (std::vector<unsigned>{2, 4, 5, 6, 9, 13, 14, 17}));
-  EXPECT_EQ(parsed.dump(), "block b\n  in x int\n  out _ int\n  if x\n"
-                           "  assign (z) 1\ntrain m\n  steps 5\n"
-                           "model d\n  in x int\n  out _ int\n");
+  EXPECT_EQ(parsed.dump(),
+            "block b\n  in x int\n  out _ int\n  if x\n"
+            "  assign (z) 1\n  return x\ntrain m\n  epochs 3\n  steps 5\n"
+            "model d\n  in x int\n  out _ int\n");
 }
 
 TEST(ParserRecovery, AMissingBraceIsReportedOnce) {
@@ -409,9 +415,10 @@ TEST(ParserRecovery, AnExtraBraceIsReportedOnce) {
 }
 
 TEST(ParserRecovery, FieldsAndNamePairs) {
-  Parsed parsed("names n {\n  \"a\" \"b\"\n  \"c\" = \"d\"\n  e = \"f\"\n}\n"
-                "train m {\n  data d { \"a\" = 1  b: f32[3 c: i64 }\n  batch 1\n"
-                "}\n");
+  Parsed parsed(
+      "names n {\n  \"a\" \"b\"\n  \"c\" = \"d\"\n  e = \"f\"\n}\n"
+      "train m {\n  data d { \"a\" = 1  b: f32[3 c: i64 }\n  batch 1\n"
+      "}\n");
   EXPECT_EQ(errorLines(parsed), (std::vector<unsigned>{2, 4, 7, 7}));
 }
 
@@ -450,11 +457,22 @@ TEST(ParserPlaces, SpansCoverTheText) {
 /// Cuts and damages at every place of a real program; whatever comes of it,
 /// the parser returns.
 TEST(ParserRobustness, DamagedPrograms) {
-  std::string text = readText(std::string(VARVE_SOURCE_DIR) +
-                              "/docs/examples/dgl_cnn.varve");
+  std::string text =
+      readText(std::string(VARVE_SOURCE_DIR) + "/docs/examples/dgl_cnn.varve");
   ASSERT_FALSE(text.empty());
-  const std::string damage[] = {"", "{", "}", "(", ")", "\"", "|>", "\n", "=",
-                                "\xFF", std::string(1, '\0'), "..", "as ",
+  const std::string damage[] = {"",
+                                "{",
+                                "}",
+                                "(",
+                                ")",
+                                "\"",
+                                "|>",
+                                "\n",
+                                "=",
+                                "\xFF",
+                                std::string(1, '\0'),
+                                "..",
+                                "as ",
                                 "not "};
   for (std::size_t i = 0; i <= text.size(); i += 3) {
     Parsed(text.substr(0, i));

@@ -106,7 +106,8 @@ private:
   int pick(int count) {
     return std::uniform_int_distribution<int>(0, count - 1)(random);
   }
-  template <class Function> void repeat(int least, int most, Function function) {
+  template <class Function>
+  void repeat(int least, int most, Function function) {
     for (int i = least + pick(most - least + 1); i > 0; --i)
       function();
   }
@@ -124,7 +125,8 @@ private:
     return listOf(1, 3, [&] { return name(); });
   }
   ast::StringLiteral string() {
-    const char *strings[] = {"", "a.*", "\"q\"", "back\\slash\n\t\r",
+    const char *strings[] = {"",         "a.*",
+                             "\"q\"",    "back\\slash\n\t\r",
                              "\xC3\xA9", "a rather long string to fill lines"};
     return {strings[pick(6)], {}};
   }
@@ -390,8 +392,8 @@ private:
       const char *words[] = {"group", "freeze", "lora"};
       int kind = pick(3);
       out.keyword.text = words[kind];
-      out.node = ast::Match{static_cast<ast::MatchKind>(kind), strings(),
-                            arguments()};
+      out.node =
+          ast::Match{static_cast<ast::MatchKind>(kind), strings(), arguments()};
       break;
     }
     case 3:

@@ -14,7 +14,8 @@ namespace varve::test {
 
 /// A text, what it parses to, and what was wrong with it.
 struct Parsed {
-  explicit Parsed(const std::string &text, const std::string &name = "net.varve")
+  explicit Parsed(const std::string &text,
+                  const std::string &name = "net.varve")
       : diagnostics(sources),
         tree(parseFile(sources, sources.add(name, text), diagnostics)) {}
 
@@ -30,8 +31,7 @@ struct Parsed {
 inline std::string parsedExpr(const std::string &text) {
   Sources sources;
   Diagnostics diagnostics(sources);
-  auto expr =
-      parseExpression(sources, sources.add("expr", text), diagnostics);
+  auto expr = parseExpression(sources, sources.add("expr", text), diagnostics);
   if (diagnostics.hasErrors())
     return "error: " + diagnostics.errors()[0].message;
   return ast::dump(*expr);
