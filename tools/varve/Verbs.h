@@ -31,6 +31,21 @@ struct EvalArgs {
 };
 int runEval(const EvalArgs &args);
 
+struct RunArgs {
+  ModelArgs model;
+  std::string weights, outputDir;
+  std::vector<std::string> inputs; ///< "NAME=x.npy"
+};
+int runRun(const RunArgs &args);
+
+struct BenchArgs {
+  ModelArgs model;
+  std::string function = "train_step";
+  int64_t batch = 0; ///< 0: the model's
+  double seconds = 2;
+};
+int runBench(const BenchArgs &args);
+
 struct CacheArgs {
   std::string action; ///< "list", "path", "clear"
 };

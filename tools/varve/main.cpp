@@ -117,6 +117,48 @@ void addEval(CLI::App &app, std::function<int()> &action) {
       ->check(CLI::PositiveNumber);
 }
 
+void addRun(CLI::App &app, std::function<int()> &action) {
+  static RunArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "run", "Infer from arrays",
+      "  varve run mnist_mlp.varve --weights mnist_mlp.safetensors \\\n"
+      "            --input image=digits.npy --output-dir out\n"
+      "Writes one .npy file for each output; the first axis counts samples.",
+      [] { return runRun(args); });
+  addModelFlags(*verb, args.model, /*json=*/false);
+  verb->add_option("--weights", args.weights, "the weights")
+      ->type_name("W.safetensors")
+      ->required();
+  verb->add_option("--input", args.inputs, "an input of the model")
+      ->type_name("NAME=x.npy")
+      ->take_all()
+      ->expected(1)
+      ->required();
+  verb->add_option("--output-dir", args.outputDir, "where the outputs go")
+      ->type_name("DIR")
+      ->required();
+}
+
+void addBench(CLI::App &app, std::function<int()> &action) {
+  static BenchArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "bench", "Time a compiled function on random data",
+      "  varve bench mnist_mlp.varve --threads 1\n"
+      "  varve bench mnist_mlp.varve --function infer --batch 32 --json\n"
+      "Cycles 16 batches and updates the state, as training does.",
+      [] { return runBench(args); });
+  addModelFlags(*verb, args.model, /*json=*/true);
+  verb->add_option("--function", args.function, "train_step or infer")
+      ->check(CLI::IsMember({"train_step", "infer"}));
+  verb->add_option("--batch", args.batch, "samples in a call")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--seconds", args.seconds,
+                   "how long to measure; 0: one call")
+      ->type_name("S")
+      ->check(CLI::NonNegativeNumber);
+}
+
 void addCache(CLI::App &app, std::function<int()> &action) {
   static CacheArgs args;
   CLI::App *verb = addVerb(
@@ -163,6 +205,8 @@ int run(int argc, char **argv) {
   app.get_formatter()->column_width(34);
   addTrain(app, action);
   addEval(app, action);
+  addRun(app, action);
+  addBench(app, action);
   addFmt(app, action);
   addCache(app, action);
   if (argc < 2) {
