@@ -50,6 +50,9 @@ Result<Artifacts> Artifacts::open(CompileOptions options) {
   auto text = readFile(options.path, maxModelBytes);
   if (!text)
     return text.error();
+  if (text->find('\0') != std::string::npos)
+    return Error{fmt::format("'{}' is not a model file: it is no text",
+                             options.path)};
   artifacts.text = std::move(*text);
   artifacts.folder = fs::path(options.path).parent_path().string();
   if (options.cpu.empty())
