@@ -58,7 +58,11 @@ int64_t stepsDone(const TemporaryFolder &folder) {
 TEST(Kill, AtManyTimesAndResumedIsNeverKilled) {
   Dataset data = makeData(61);
   TemporaryFolder whole;
+  auto start = std::chrono::steady_clock::now();
   ASSERT_TRUE(finished(startTraining(whole, data)));
+  auto time = std::chrono::duration_cast<std::chrono::microseconds>(
+                  std::chrono::steady_clock::now() - start)
+                  .count();
   std::string expected = whole.read("w.safetensors");
   ASSERT_FALSE(expected.empty());
 
@@ -68,9 +72,9 @@ TEST(Kill, AtManyTimesAndResumedIsNeverKilled) {
   int64_t steps = 0;
   for (bool done = false; !done;) {
     pid_t child = startTraining(folder, data);
-    // Longer and longer, so that the test ends on a slow machine as well.
+    // Longer and longer, so that the test ends on a busy machine as well.
     std::this_thread::sleep_for(
-        std::chrono::microseconds(random() % (4000 + 500 * kills)));
+        std::chrono::microseconds(random() % (time / 8 + time * kills / 50)));
     kill(child, SIGKILL);
     done = finished(child);
     kills += !done;
