@@ -259,6 +259,14 @@ TEST(PrinterRandom, TreesComeBack) {
   }
 }
 
+TEST(PrinterRandom, ExpressionsComeBack) {
+  for (unsigned seed = 0; seed < 20000; ++seed) {
+    ast::Expr expr = RandomTree(seed).expr(4);
+    std::string text = print(expr);
+    ASSERT_EQ(parsedExpr(text), ast::dump(expr)) << text;
+  }
+}
+
 TEST(PrinterRandom, DeepExpressionsTakeNoTime) {
   // Without care, laying out costs twice as much with each level.
   std::string text(150, 'x');
