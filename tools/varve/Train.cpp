@@ -1,10 +1,10 @@
 // `varve train`: from a model file to its weights.
 #include "Learn/Train.h"
+#include "Learn/Interrupt.h"
 #include "Learn/Report.h"
 #include "Model.h"
 #include "Verbs.h"
 #include <chrono>
-#include <csignal>
 #include <filesystem>
 #include <fmt/format.h>
 #include <unistd.h>
@@ -14,14 +14,6 @@ namespace {
 
 // Shells give this status to what Ctrl-C ended.
 constexpr int interruptedStatus = 130;
-
-volatile std::sig_atomic_t interrupted = 0;
-
-// The first signal asks training to save and stop, the second one kills.
-void onSignal(int signal) {
-  interrupted = 1;
-  std::signal(signal, SIG_DFL);
-}
 
 TrainOptions optionsOf(const TrainArgs &args, TrainOptions options) {
   if (args.batch)
@@ -40,7 +32,6 @@ TrainOptions optionsOf(const TrainArgs &args, TrainOptions options) {
         std::filesystem::path(args.model.file).stem().string() + ".safetensors";
   options.checkpoint = args.checkpoint;
   options.resume = args.resume;
-  options.cancel = &interrupted;
   return options;
 }
 
@@ -88,11 +79,11 @@ int runTrain(const TrainArgs &args) {
     test = std::move(*loaded);
   }
 
-  std::signal(SIGINT, onSignal);
-  std::signal(SIGTERM, onSignal);
+  InterruptFlag interrupt;
   TextReporter text(stdout, isatty(STDOUT_FILENO));
   JsonReporter json(stdout, stderr);
   TrainOptions options = optionsOf(args, model->settings);
+  options.cancel = interrupt.flag();
   options.observer = &text;
   if (args.model.json)
     options.observer = &json;
