@@ -3,6 +3,7 @@
 #define VARVE_TRANSFORMS_PASSES_H
 
 #include "mlir/Pass/Pass.h"
+#include "varve/Dialect/Kernel/Kernel.h"
 #include "varve/Dialect/Varve/Varve.h"
 
 namespace varve {

@@ -77,4 +77,29 @@ def ChooseLayouts : Pass<"varve-choose-layouts", "::varve::ProgramOp"> {
   let dependentDialects = ["::varve::VarveDialect"];
 }
 
+def FuseKernels : Pass<"varve-fuse-kernels", "::mlir::ModuleOp"> {
+  let summary = "group operations into kernels";
+  let description = [{
+    Works on functions over linalg on tensors. Transposes and broadcasts go into
+    the indexing maps of what reads them. Then operations join into kernels: at
+    most one root (contraction, reduction or loop) with elementwise operations
+    after it, and before it where nothing else reads them; or elementwise
+    operations alone. Kernels are ordered so that state is updated after its
+    last reader.
+
+    ```mlir
+    %0 = linalg.generic // contraction        kernel.def @k0 ins = 3 {
+    %1 = linalg.generic // + bias          =>   ... both, then kernel.yield
+    %2 = linalg.generic // relu               }
+                                              %2 = kernel.call @k0 ins(...)
+    ```
+
+    Invariant: every linalg operation stands in a `kernel.def`; functions hold
+    calls, views of tensors, constants and the stores of results.
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+    "::mlir::tensor::TensorDialect", "::varve::kernel::KernelDialect"];
+}
+
 #endif

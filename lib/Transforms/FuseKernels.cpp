@@ -1,0 +1,233 @@
+// Groups the linalg operations of a function into kernels.
+//
+// Nodes are the operations that compute; views, constants, fills and empty
+// tensors are free and follow their users. Groups of nodes grow along edges
+// that one pass over the elements can serve, as long as no way through a third
+// group leads from one to the other. Greedy, in program order: an elementwise
+// operation joins the group that made its operand, contractions first.
+#include "Transforms/KernelGroups.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Transforms/GreedyPatternRewriteDriver.h"
+#include "varve/Dialect/Kernel/Kernel.h"
+#include "varve/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace varve;
+
+namespace varve {
+#define GEN_PASS_DEF_FUSEKERNELS
+#include "varve/Transforms/Passes.h.inc"
+} // namespace varve
+
+// ---- transposes and broadcasts into maps ----
+
+/// Whether a generic only moves elements or repeats a constant.
+static bool movesOnly(linalg::GenericOp op) {
+  if (op.getNumLoops() != op.getNumParallelLoops() || op->getNumResults() != 1)
+    return false;
+  Operation *yield = op.getBody()->getTerminator();
+  return op.getBody()->getOperations().size() == 1 &&
+         yield->getNumOperands() == 1;
+}
+
+static bool mayFold(OpOperand *operand) {
+  auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
+  if (!producer || !movesOnly(producer))
+    return false;
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  if (!consumer)
+    return false;
+  if (consumer.getNumReductionLoops() == 0 ||
+      !linalg::isaContractionOpInterface(
+          cast<linalg::LinalgOp>(consumer.getOperation())))
+    return true;
+  // A contraction stays one: its operands may be permuted, not repeated.
+  return producer.getNumDpsInputs() == 1 &&
+         producer.getMatchingIndexingMap(producer.getDpsInputOperand(0))
+             .isPermutation();
+}
+
+static LogicalResult foldMoves(func::FuncOp func) {
+  RewritePatternSet patterns(func.getContext());
+  linalg::populateElementwiseOpsFusionPatterns(patterns, mayFold);
+  return applyPatternsGreedily(func, std::move(patterns));
+}
+
+// ---- stores of results ----
+
+/// Gives each stored value an operation of its own that computes it: bare
+/// inputs, views and values stored twice are copied.
+static void copyWhatIsStoredAsIs(func::FuncOp func) {
+  DenseSet<Value> stored;
+  for (auto store : func.getOps<bufferization::MaterializeInDestinationOp>()) {
+    Value source = store.getSource();
+    if (isNode(source.getDefiningOp()) && stored.insert(source).second)
+      continue;
+    OpBuilder b(store);
+    auto type = cast<RankedTensorType>(source.getType());
+    Value empty = tensor::EmptyOp::create(b, store.getLoc(), type.getShape(),
+                                          type.getElementType());
+    AffineMap map = b.getMultiDimIdentityMap(type.getRank());
+    SmallVector<utils::IteratorType> kinds(type.getRank(),
+                                           utils::IteratorType::parallel);
+    auto copy = linalg::GenericOp::create(
+        b, store.getLoc(), TypeRange(type), ValueRange(source),
+        ValueRange(empty), ArrayRef<AffineMap>{map, map}, kinds,
+        [](OpBuilder &nested, Location loc, ValueRange args) {
+          linalg::YieldOp::create(nested, loc, args[0]);
+        });
+    store.getSourceMutable().assign(copy.getResult(0));
+  }
+}
+
+// ---- kernels ----
+
+namespace {
+/// Writes the groups of one function as kernel.defs and kernel.calls.
+class KernelWriter {
+public:
+  KernelWriter(func::FuncOp func, SymbolTable &symbols)
+      : func(func), symbols(symbols), b(func.getContext()) {}
+
+  void write(const KernelGroup &group);
+  /// Puts the free operations that `v` needs before the insertion point.
+  void place(Value v);
+  void setInsertionPoint(Operation *op) { b.setInsertionPoint(op); }
+
+private:
+  kernel::DefOp define(const KernelGroup &group, ArrayRef<Value> inputs,
+                       ArrayRef<Value> outs);
+  void cloneFree(OpBuilder &body, Value v, IRMapping &mapping);
+
+  func::FuncOp func;
+  SymbolTable &symbols;
+  OpBuilder b;
+};
+} // namespace
+
+void KernelWriter::place(Value v) {
+  Operation *op = v.getDefiningOp();
+  if (!op || isa<kernel::CallOp, bufferization::ToTensorOp>(op))
+    return;
+  for (Value operand : op->getOperands())
+    place(operand);
+  // Already above, or needed here first.
+  if (!op->isBeforeInBlock(&*b.getInsertionPoint()))
+    op->moveBefore(b.getInsertionBlock(), b.getInsertionPoint());
+}
+
+// Scalars, fills and empty tensors are made again inside the kernel.
+void KernelWriter::cloneFree(OpBuilder &body, Value v, IRMapping &mapping) {
+  if (mapping.contains(v))
+    return;
+  Operation *op = v.getDefiningOp();
+  assert(op && "kernels see values of the function as inputs only");
+  for (Value operand : op->getOperands())
+    cloneFree(body, operand, mapping);
+  body.clone(*op, mapping);
+}
+
+kernel::DefOp KernelWriter::define(const KernelGroup &group,
+                                   ArrayRef<Value> inputs,
+                                   ArrayRef<Value> outs) {
+  OpBuilder top(func);
+  auto def = kernel::DefOp::create(top, group.getLoc(), group.getName(),
+                                   inputs.size());
+  symbols.insert(def, Block::iterator(func));
+  Block &block = def.getBody().emplaceBlock();
+  IRMapping mapping;
+  for (Value v : inputs)
+    mapping.map(v, block.addArgument(v.getType(), v.getLoc()));
+  for (Value v : outs)
+    block.addArgument(v.getType(), v.getLoc());
+  OpBuilder body = OpBuilder::atBlockEnd(&block);
+  for (Operation *op : group.ops) {
+    for (Value v : inputsOf(op))
+      cloneFree(body, v, mapping);
+    body.clone(*op, mapping);
+  }
+  SmallVector<Value> yielded;
+  for (Value v : outs)
+    yielded.push_back(mapping.lookup(v));
+  kernel::YieldOp::create(body, group.getLoc(), yielded);
+  return def;
+}
+
+void KernelWriter::write(const KernelGroup &group) {
+  SetVector<Value> inputs;
+  SmallVector<Value> outs;
+  for (Operation *op : group.ops) {
+    for (Value v : inputsOf(op))
+      if (!isCloned(v) && !group.contains(v.getDefiningOp()))
+        inputs.insert(v);
+    for (Value result : op->getResults())
+      if (llvm::any_of(result.getUsers(), [&](Operation *user) {
+            return !group.contains(ancestorIn(user, op->getBlock()));
+          }))
+        outs.push_back(result);
+  }
+  for (Value v : inputs)
+    place(v);
+  kernel::DefOp def = define(group, inputs.getArrayRef(), outs);
+  SmallVector<Value> empties;
+  SmallVector<Type> types;
+  for (Value v : outs) {
+    auto type = cast<RankedTensorType>(v.getType());
+    types.push_back(type);
+    empties.push_back(tensor::EmptyOp::create(b, v.getLoc(), type.getShape(),
+                                              type.getElementType()));
+  }
+  auto call = kernel::CallOp::create(b, group.getLoc(), types, def.getSymName(),
+                                     inputs.getArrayRef(), empties);
+  for (auto [v, result] : llvm::zip(outs, call.getResults()))
+    v.replaceUsesWithIf(result, [&](OpOperand &use) {
+      return !group.contains(ancestorIn(use.getOwner(), call->getBlock()));
+    });
+}
+
+static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols) {
+  if (failed(foldMoves(func)))
+    return failure();
+  copyWhatIsStoredAsIs(func);
+  Block &block = func.getBody().front();
+  // Stores stand together at the end, so that kernels stand before them.
+  for (auto store : llvm::make_early_inc_range(
+           func.getOps<bufferization::MaterializeInDestinationOp>()))
+    store->moveBefore(block.getTerminator());
+
+  FailureOr<SmallVector<KernelGroup>> groups = groupKernels(func);
+  if (failed(groups))
+    return failure();
+  KernelWriter writer(func, symbols);
+  writer.setInsertionPoint(
+      *func.getOps<bufferization::MaterializeInDestinationOp>().begin());
+  for (const KernelGroup &group : *groups)
+    writer.write(group);
+  for (auto store : func.getOps<bufferization::MaterializeInDestinationOp>())
+    writer.place(store.getSource());
+  for (const KernelGroup &group : llvm::reverse(*groups))
+    for (Operation *op : llvm::reverse(group.ops)) {
+      op->dropAllUses();
+      op->erase();
+    }
+  // What the kernels have made again.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  return success();
+}
+
+namespace {
+struct FuseKernelsPass : public varve::impl::FuseKernelsBase<FuseKernelsPass> {
+  void runOnOperation() override {
+    SymbolTable symbols(getOperation());
+    for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
+      if (failed(fuseFunction(func, symbols)))
+        return signalPassFailure();
+  }
+};
+} // namespace

@@ -1,0 +1,45 @@
+// Which operations of a function make one kernel, and the order of kernels.
+#ifndef VARVE_LIB_TRANSFORMS_KERNELGROUPS_H
+#define VARVE_LIB_TRANSFORMS_KERNELGROUPS_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/SetVector.h"
+
+namespace varve {
+
+/// The operations of one kernel in program order.
+struct KernelGroup {
+  llvm::SmallVector<mlir::Operation *> ops;
+  mlir::Operation *root = nullptr; ///< contraction, reduction or loop, or null
+  /// Of the elements that the kernel makes; empty for a loop.
+  llvm::SmallVector<int64_t> space;
+  llvm::DenseSet<mlir::Operation *> members;
+
+  bool contains(mlir::Operation *op) const { return members.count(op); }
+  mlir::Location getLoc() const;
+  /// A telling name: "contract_128x10", "reduce_128", "map_784x128", "loop".
+  std::string getName() const;
+};
+
+/// Whether an operation computes, rather than being a view, a constant, a fill
+/// or an empty tensor.
+bool isNode(mlir::Operation *op);
+
+/// Whether a kernel makes this value again instead of taking it as an input:
+/// scalars, fills, empty tensors.
+bool isCloned(mlir::Value v);
+
+/// Operands, and values that its regions capture.
+llvm::SmallVector<mlir::Value> inputsOf(mlir::Operation *op);
+
+/// The operation of `block` that holds `op`, or null.
+mlir::Operation *ancestorIn(mlir::Operation *op, mlir::Block *block);
+
+/// The kernels of a function in an order in which they may run, state updated
+/// after its last reader wherever that is possible.
+mlir::FailureOr<llvm::SmallVector<KernelGroup>>
+groupKernels(mlir::func::FuncOp func);
+
+} // namespace varve
+#endif
