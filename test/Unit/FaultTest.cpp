@@ -96,6 +96,10 @@ TEST_F(Fault, FullDiskIsOneErrorAndLeavesFilesWhole) {
     EXPECT_EQ(std::count(messages.begin(), messages.end(), '\n'), 1);
     EXPECT_NE(messages.find("No space left on device"), std::string::npos)
         << messages;
+    // The checkpoint renamed before is still there.
+    EXPECT_EQ(
+        std::filesystem::exists(folder / "checkpoint/checkpoint.safetensors"),
+        calls.find('r') <= call);
     ASSERT_TRUE(succeeded(run(folder, ""))) << folder.read("messages");
     expectSame(folder);
   }
