@@ -123,6 +123,17 @@ const struct varve_function_desc *
 varve_find_function(const struct varve_artifact *artifact, const char *name,
                     int64_t batch);
 
+/* ---- The order of samples --------------------------------------------- */
+
+/* The stream of permutations that epochs of training use. */
+#define VARVE_EPOCH_ORDER 0x6f726472u
+
+/* Fills order[0 .. samples) with the permutation that belongs to (seed, epoch,
+ * stream); all are equally likely. An epoch is order[0 .. batch), then
+ * order[batch .. 2 batch), and so on; a last part is a batch of its own. */
+void varve_shuffle(uint64_t seed, uint64_t epoch, uint32_t stream,
+                   int64_t samples, int64_t *order);
+
 /* ---- Layouts and first values, without a session ---------------------- */
 
 /* The most dimensions of a state variable. */

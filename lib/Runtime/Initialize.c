@@ -8,32 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-uint64_t varve_hash(const char *text) {
-  uint64_t hash = 0xcbf29ce484222325u;
-  for (; *text; text++)
-    hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-  return hash;
-}
-
-void varve_philox(const uint32_t counter[4], const uint32_t key[2],
-                  uint32_t result[4]) {
-  uint32_t c0 = counter[0], c1 = counter[1], c2 = counter[2], c3 = counter[3];
-  uint32_t k0 = key[0], k1 = key[1];
-  for (int round = 0; round < 10; round++) {
-    uint64_t a = (uint64_t)0xD2511F53u * c0, b = (uint64_t)0xCD9E8D57u * c2;
-    c0 = (uint32_t)(b >> 32) ^ c1 ^ k0;
-    c1 = (uint32_t)b;
-    c2 = (uint32_t)(a >> 32) ^ c3 ^ k1;
-    c3 = (uint32_t)a;
-    k0 += 0x9E3779B9u;
-    k1 += 0xBB67AE85u;
-  }
-  result[0] = c0;
-  result[1] = c1;
-  result[2] = c2;
-  result[3] = c3;
-}
-
 /* ---- Elementary functions in double, within a few units of 1e-16 ---- */
 
 static const double ln2 = 0x1.62e42fefa39efp-1, pi = 0x1.921fb54442d18p+1;
