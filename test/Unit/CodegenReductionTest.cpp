@@ -204,7 +204,7 @@ TEST(CodegenReduction, IntegersAndStartValues) {
     std::mt19937 rng(6);
     Filled<int32_t> A(70 * 41), sum(70), most(70);
     for (size_t i = 0; i < A.size; ++i)
-      A[i] = int(rng() % 100000) - 70000;
+      A[i] = -1 - int(rng() % 100000);
     p.run({A.data, sum.data, most.data}, 1);
     for (int i = 0; i < 70; ++i) {
       int32_t s = 5, m = A[i * 41];

@@ -1,0 +1,156 @@
+// Speed of compiled contractions: varve-kernel-bench [level] [threads], or of a
+// whole module: varve-kernel-bench level threads module.mlir (its function
+// `step`, all arguments zero).
+#include "Unit/CodegenHelper.h"
+#include "Unit/KernelText.h"
+
+#include <chrono>
+#include <fstream>
+#include <sstream>
+
+using namespace varve;
+
+namespace {
+
+double now() {
+  using namespace std::chrono;
+  return duration<double>(steady_clock::now().time_since_epoch()).count();
+}
+
+/// One caller and spinning workers, so that the start of a call costs little.
+class Crew {
+public:
+  Crew(const Program &p, const std::vector<void *> &args, int threads)
+      : program(p), args(args), arena(p.arenaBytes, {}) {
+    team.threads = threads;
+    for (int t = 1; t < threads; ++t)
+      workers.emplace_back([this, t] {
+        for (int turn = 0;;) {
+          while (go.load(std::memory_order_acquire) == turn)
+            __builtin_ia32_pause();
+          turn = go.load();
+          if (turn < 0)
+            return;
+          call(t);
+          done.fetch_add(1);
+        }
+      });
+  }
+  ~Crew() {
+    go = -1;
+    for (auto &w : workers)
+      w.join();
+  }
+  void run() {
+    done = 0;
+    go.fetch_add(1);
+    call(0);
+    while (done.load() + 1 < team.threads)
+      __builtin_ia32_pause();
+  }
+
+private:
+  void call(int t) {
+    program.loaded.artifact->function[0].run(nullptr, args.data(), arena.data(),
+                                             &team.team, t, team.threads);
+  }
+  const Program &program;
+  std::vector<void *> args;
+  GuardedArena arena;
+  TestTeam team;
+  std::atomic<int> go{0}, done{0};
+  std::vector<std::thread> workers;
+};
+
+double best(Crew &crew) {
+  crew.run();
+  double least = 1e9, end = now() + 1;
+  for (int i = 0; i < 5 || now() < end; ++i) {
+    double t = now();
+    crew.run();
+    least = std::min(least, now() - t);
+  }
+  return least;
+}
+
+void contraction(const Variant &v, int64_t m, int64_t n, int64_t k,
+                 bool transposeA, bool transposeB, Order orderB = {}) {
+  Argument a{transposeA ? Shape{k, m} : Shape{m, k}, "f32", {}};
+  Argument b{transposeB ? Shape{n, k} : Shape{k, n}, "f32", orderB};
+  Argument out{{m, n}, "f32", {}};
+  std::string t = out.tensor(), map = "affine_map<(m, n, k) -> (";
+  std::string body =
+      "%z = arith.constant 0.0 : f32\n%e = tensor.empty() : " + t +
+      "\n%f = linalg.fill ins(%z : f32) outs(%e : " + t + ") -> " + t +
+      "\n%r = linalg.generic {indexing_maps = [" + map +
+      (transposeA ? "k, m" : "m, k") + ")>, " + map +
+      (transposeB ? "n, k" : "k, n") + ")>, " + map +
+      "m, n)>], iterator_types = [\"parallel\", \"parallel\", "
+      "\"reduction\"]} ins(%a0, %a1 : " +
+      a.tensor() + ", " + b.tensor() + ") outs(%f : " + t +
+      ") {\n^bb0(%x: f32, %y: f32, %c: f32):\n%p = arith.mulf %x, %y : f32\n"
+      "%s = arith.addf %c, %p : f32\nlinalg.yield %s : f32\n} -> " +
+      t;
+  double start = now();
+  Program p = compileKernels(kernelModule({a, b}, {out}, body, "%r"), v, false);
+  double compiled = now() - start;
+  if (!p.error.empty()) {
+    fprintf(stderr, "%s\n", p.error.c_str());
+    return;
+  }
+  std::mt19937 rng(1);
+  Filled<float> A(m * k, &rng), B(orderB.size(b.shape), &rng), C(m * n);
+  Crew crew(p, {A.data, B.data, C.data}, v.threads);
+  double s = best(crew);
+  printf("%5ldx%ldx%ld%s%s%s: %8.1f us %7.1f GF, compiled in %.0f ms\n", m, n,
+         k, transposeA ? " At" : "", transposeB ? " Bt" : "",
+         orderB.panel ? " panels" : "", s * 1e6, 2e-9 * m * n * k / s,
+         compiled * 1e3);
+}
+
+void wholeModule(const Variant &v, const char *path) {
+  std::stringstream text;
+  text << std::ifstream(path).rdbuf();
+  double start = now();
+  Program p = compileKernels(text.str(), v, false);
+  double compiled = now() - start;
+  if (!p.error.empty()) {
+    fprintf(stderr, "%s\n", p.error.c_str());
+    return;
+  }
+  // Large enough for any argument.
+  std::vector<Filled<float>> buffers;
+  std::vector<void *> args;
+  for (int i = 0; i < 64; ++i) {
+    buffers.emplace_back(1 << 20);
+    args.push_back(buffers.back().data);
+  }
+  Crew crew(p, args, v.threads);
+  printf("%s: %.1f us, compiled in %.0f ms\n", path, best(crew) * 1e6,
+         compiled * 1e3);
+}
+
+} // namespace
+
+int main(int argc, char **argv) {
+  Variant v;
+  v.level = argc > 1 ? argv[1] : levels().back();
+  v.threads = argc > 2 ? atoi(argv[2]) : 1;
+  if (argc > 3) {
+    wholeModule(v, argv[3]);
+    return 0;
+  }
+  Order panels{{0, 1}, 32};
+  contraction(v, 128, 128, 784, false, false);
+  contraction(v, 128, 128, 784, false, false, panels);
+  contraction(v, 128, 128, 784, false, true);
+  contraction(v, 784, 128, 128, true, false);
+  contraction(v, 128, 10, 128, false, false);
+  contraction(v, 128, 128, 10, false, true);
+  contraction(v, 512, 512, 512, false, false);
+  contraction(v, 512, 512, 512, false, true);
+  contraction(v, 2048, 2048, 2048, false, false);
+  contraction(v, 197, 3072, 768, false, false);
+  contraction(v, 1, 4096, 1024, false, false);
+  contraction(v, 1, 1024, 4096, false, false, panels);
+}
