@@ -1,5 +1,8 @@
 /* Loads a compiled program and refuses what this runtime or CPU cannot run. */
 #include "Internal.h"
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <dlfcn.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,19 +18,41 @@ int varve_fail(varve_error *error, const char *format, ...) {
   return 0;
 }
 
+#if defined(__x86_64__)
+/* CPUID itself: the compiler's __builtin_cpu_supports needs its run-time
+ * library, which an ahead-of-time library does without. */
+static int supports_level(int level) {
+  unsigned a, b, c, d, features, extended;
+  if (!__get_cpuid(1, &a, &b, &c, &d))
+    return 0;
+  /* SSE3, SSSE3, FMA, SSE4.1, SSE4.2, MOVBE, POPCNT, OSXSAVE, AVX, F16C */
+  features = 1u | 1u << 9 | 1u << 12 | 1u << 19 | 1u << 20 | 1u << 22 |
+             1u << 23 | 1u << 27 | 1u << 28 | 1u << 29;
+  if ((c & features) != features)
+    return 0;
+  /* The system saves the registers: XMM and YMM, for AVX-512 also its own. */
+  unsigned saved, high, wanted = level == 4 ? 0xe6 : 0x6;
+  __asm__ volatile("xgetbv" : "=a"(saved), "=d"(high) : "c"(0));
+  if ((saved & wanted) != wanted)
+    return 0;
+  if (!__get_cpuid_count(7, 0, &a, &extended, &c, &d))
+    return 0;
+  /* BMI1, AVX2, BMI2; AVX-512 F, DQ, CD, BW, VL */
+  features = 1u << 3 | 1u << 5 | 1u << 8;
+  if (level == 4)
+    features |= 1u << 16 | 1u << 17 | 1u << 28 | 1u << 30 | 1u << 31;
+  if ((extended & features) != features)
+    return 0;
+  return __get_cpuid(0x80000001, &a, &b, &c, &d) && (c & 1u << 5); /* LZCNT */
+}
+#endif
+
 int varve_cpu_supports(const char *cpu) {
 #if defined(__x86_64__)
   if (!strcmp(cpu, "x86-64-v3"))
-    return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
-           __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2") &&
-           __builtin_cpu_supports("f16c");
+    return supports_level(3);
   if (!strcmp(cpu, "x86-64-v4"))
-    return varve_cpu_supports("x86-64-v3") &&
-           __builtin_cpu_supports("avx512f") &&
-           __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512cd") &&
-           __builtin_cpu_supports("avx512dq") &&
-           __builtin_cpu_supports("avx512vl");
+    return supports_level(4);
 #elif defined(__aarch64__)
   if (!strcmp(cpu, "neon")) /* part of AArch64 */
     return 1;

@@ -10,6 +10,7 @@
 #include "mlir/Parser/Parser.h"
 #include "varve-c/Artifact.h"
 #include "varve/Codegen/Emit.h"
+#include "varve/Dialect/Kernel/Kernel.h"
 #include "gtest/gtest.h"
 #include <cstdio>
 #include <dlfcn.h>
@@ -40,14 +41,13 @@ struct Loaded {
 inline std::unique_ptr<mlir::MLIRContext> emitContext() {
   mlir::DialectRegistry registry;
   registry.insert<mlir::arith::ArithDialect, mlir::func::FuncDialect,
-                  mlir::LLVM::LLVMDialect, mlir::math::MathDialect,
-                  mlir::memref::MemRefDialect, mlir::scf::SCFDialect,
-                  mlir::vector::VectorDialect>();
+                  mlir::LLVM::LLVMDialect, kernel::KernelDialect,
+                  mlir::math::MathDialect, mlir::memref::MemRefDialect,
+                  mlir::scf::SCFDialect, mlir::vector::VectorDialect>();
   registerEmitTranslations(registry);
   auto context = std::make_unique<mlir::MLIRContext>(
       registry, mlir::MLIRContext::Threading::DISABLED);
   context->loadAllAvailableDialects();
-  context->allowUnregisteredDialects();
   return context;
 }
 

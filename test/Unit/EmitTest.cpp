@@ -58,7 +58,7 @@ func.func @step(%w: memref<5x4xf32, affine_map<(i, j) -> (i * 4 + j)>>,
   %o = memref.view %arena[%c0][] : memref<128xi8> to memref<20xf32>
   %flat = builtin.unrealized_conversion_cast %w : memref<5x4xf32, affine_map<(i, j) -> (i * 4 + j)>> to memref<20xf32>
   call @add(%flat, %x, %o, %t, %n) : (memref<20xf32>, memref<20xf32>, memref<20xf32>, index, index) -> ()
-  "kernel.barrier"() : () -> ()
+  kernel.barrier
   call @reverse(%o, %flat, %t, %n) : (memref<20xf32>, memref<20xf32>, index, index) -> ()
   call @reverse(%o, %y, %t, %n) : (memref<20xf32>, memref<20xf32>, index, index) -> ()
   return

@@ -1,4 +1,5 @@
 // varve-opt: runs any of Varve's and MLIR's passes on MLIR text.
+#include "varve/Codegen/Emit/Passes.h"
 #include "varve/Codegen/Passes.h"
 #include "varve/Dialect/Kernel/Kernel.h"
 
@@ -15,6 +16,7 @@ int main(int argc, char **argv) {
   registry.insert<varve::kernel::KernelDialect>();
   varve::kernel::registerKernelBufferization(registry);
   varve::registerCodegenPasses();
+  varve::registerVarveEmitPasses();
   return mlir::asMainReturnCode(
       mlir::MlirOptMain(argc, argv, "Varve's optimizer driver\n", registry));
 }

@@ -49,6 +49,26 @@ Status emitArtifact(mlir::ModuleOp module,
                     const Target &target, const std::string &path,
                     const EmitOptions &options = {});
 
+/// A library for programs that know nothing of Varve.
+struct LibraryOptions {
+  /// What its symbols begin with, "mnist_mlp"; empty: the model's name. Letters
+  /// that C does not take become underscores.
+  std::string prefix;
+  std::string weights; ///< bytes of a safetensors file to carry; may be empty
+};
+
+/// The artifact with the runtime inside: needs libc and libm only. Exports the
+/// functions that libraryHeader declares, and varve_artifact_v1.
+Result<std::string> emitLibrary(mlir::ModuleOp module,
+                                const ArtifactDescription &description,
+                                const Target &target,
+                                const LibraryOptions &library,
+                                const EmitOptions &options = {});
+
+/// The C header of that library.
+std::string libraryHeader(const ArtifactDescription &description,
+                          const Target &target, const LibraryOptions &library);
+
 /// The translations to LLVM IR that emitArtifact needs.
 void registerEmitTranslations(mlir::DialectRegistry &registry);
 

@@ -4,6 +4,7 @@
 #include "varve/Codegen/Emit.h"
 #include "ArtifactTable.h"
 #include "Link.h"
+#include "Steps.h"
 #include "Support/File.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
@@ -15,26 +16,11 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
-#include <chrono>
 
 using namespace mlir;
 
 namespace varve {
 namespace {
-
-class Stopwatch {
-public:
-  /// Milliseconds since the last call.
-  double lap() {
-    auto now = std::chrono::steady_clock::now();
-    double ms = std::chrono::duration<double, std::milli>(now - last).count();
-    last = now;
-    return ms;
-  }
-
-private:
-  std::chrono::steady_clock::time_point last = std::chrono::steady_clock::now();
-};
 
 /// Errors of the context's diagnostics, for Status.
 class DiagnosticText {
@@ -53,7 +39,52 @@ private:
   ScopedDiagnosticHandler handler;
 };
 
-Result<std::unique_ptr<llvm::TargetMachine>> createMachine(const Target &t) {
+void setAttributes(llvm::Module &m, const Target &t) {
+  // `libm.exp` gets its real name, which a kernel may hold.
+  for (llvm::Function &f : llvm::make_early_inc_range(m)) {
+    StringRef name = f.getName();
+    if (!name.consume_front("libm."))
+      continue;
+    if (llvm::GlobalValue *taken = m.getNamedValue(name))
+      taken->setName(name + ".kernel");
+    f.setName(name);
+    f.setDoesNotAccessMemory();
+  }
+  for (llvm::Function &f : m) {
+    if (f.isDeclaration())
+      continue;
+    f.addFnAttr(llvm::Attribute::NoUnwind);
+    f.addFnAttr("prefer-vector-width", std::to_string(t.vectorBytes * 8));
+    if (!t.tuneFor.empty())
+      f.addFnAttr("tune-cpu", t.tuneFor);
+  }
+}
+
+template <class T> std::string printed(T &&print) {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  print(os);
+  return text;
+}
+
+void markEntries(ModuleOp m, const ArtifactDescription &d) {
+  Builder b(m.getContext());
+  for (const FunctionDescription &f : d.functions) {
+    Operation *op = m.lookupSymbol(f.symbol);
+    if (!op)
+      continue; // addArtifactTable says so
+    size_t n = f.stateOperands.size();
+    op->setAttr("varve.states", b.getI64IntegerAttr(n ? n : d.states.size()));
+    if (n)
+      op->setAttr("varve.state_operands",
+                  b.getDenseI64ArrayAttr(f.stateOperands));
+  }
+}
+
+} // namespace
+
+Result<std::unique_ptr<llvm::TargetMachine>>
+createTargetMachine(const Target &t) {
   static const bool initialized = [] {
     LLVMInitializeX86TargetInfo();
     LLVMInitializeX86Target();
@@ -80,28 +111,22 @@ Result<std::unique_ptr<llvm::TargetMachine>> createMachine(const Target &t) {
       llvm::Reloc::PIC_, std::nullopt, llvm::CodeGenOptLevel::Default));
 }
 
-void setAttributes(llvm::Module &m, const Target &t) {
-  // `libm.exp` gets its real name, which a kernel may hold.
-  for (llvm::Function &f : llvm::make_early_inc_range(m)) {
-    StringRef name = f.getName();
-    if (!name.consume_front("libm."))
-      continue;
-    if (llvm::GlobalValue *taken = m.getNamedValue(name))
-      taken->setName(name + ".kernel");
-    f.setName(name);
-    f.setDoesNotAccessMemory();
-  }
-  for (llvm::Function &f : m) {
-    if (f.isDeclaration())
-      continue;
-    f.addFnAttr(llvm::Attribute::NoUnwind);
-    f.addFnAttr("prefer-vector-width", std::to_string(t.vectorBytes * 8));
-    if (!t.tuneFor.empty())
-      f.addFnAttr("tune-cpu", t.tuneFor);
-  }
+Status lowerModule(ModuleOp m, const ArtifactDescription &d, const Target &t,
+                   const EmitOptions &options) {
+  markEntries(m, d);
+  m->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),
+             StringAttr::get(m.getContext(), t.triple));
+  DiagnosticText diagnostics(m.getContext());
+  PassManager pm(m.getContext());
+  pm.enableVerifier(options.verify);
+  pm.addPass(createExpandMath());
+  pm.addPass(createExpandNarrowFloats());
+  pm.addPass(createLowerToLLVM());
+  if (failed(pm.run(m)))
+    return Error{"lowering to LLVM failed: " + diagnostics.text};
+  return {};
 }
 
-/// Machine code or assembly for `m`.
 Result<std::string> generateCode(llvm::Module &m, llvm::TargetMachine &machine,
                                  llvm::CodeGenFileType type) {
   llvm::SmallString<0> bytes;
@@ -115,44 +140,22 @@ Result<std::string> generateCode(llvm::Module &m, llvm::TargetMachine &machine,
   return std::string(bytes);
 }
 
-template <class T> std::string printed(T &&print) {
-  std::string text;
-  llvm::raw_string_ostream os(text);
-  print(os);
-  return text;
-}
-
-void markEntries(ModuleOp m, const ArtifactDescription &d) {
-  Builder b(m.getContext());
-  for (const FunctionDescription &f : d.functions) {
-    Operation *op = m.lookupSymbol(f.symbol);
-    if (!op)
-      continue; // addArtifactTable says so
-    size_t n = f.stateOperands.size();
-    op->setAttr("varve.states", b.getI64IntegerAttr(n ? n : d.states.size()));
-    if (n)
-      op->setAttr("varve.state_operands",
-                  b.getDenseI64ArrayAttr(f.stateOperands));
-  }
-}
-
-Status lower(ModuleOp m, const ArtifactDescription &d, const Target &t,
-             bool verify) {
-  markEntries(m, d);
-  m->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),
-             StringAttr::get(m.getContext(), t.triple));
+Result<std::unique_ptr<llvm::Module>>
+translateModule(ModuleOp m, const ArtifactDescription &d, const Target &t,
+                llvm::TargetMachine &machine, llvm::LLVMContext &context,
+                const EmitOptions &options) {
   DiagnosticText diagnostics(m.getContext());
-  PassManager pm(m.getContext());
-  pm.enableVerifier(verify);
-  pm.addPass(createExpandMath());
-  pm.addPass(createExpandNarrowFloats());
-  pm.addPass(createLowerToLLVM());
-  if (failed(pm.run(m)))
-    return Error{"lowering to LLVM failed: " + diagnostics.text};
-  return {};
+  std::unique_ptr<llvm::Module> ir =
+      translateModuleToLLVMIR(m, context, d.name, !options.verify);
+  if (!ir)
+    return Error{"translation to LLVM IR failed: " + diagnostics.text};
+  ir->setDataLayout(machine.createDataLayout());
+  ir->setTargetTriple(llvm::Triple(t.triple));
+  if (Status s = addArtifactTable(*ir, d, t.level); !s)
+    return s.error();
+  setAttributes(*ir, t);
+  return ir;
 }
-
-} // namespace
 
 Result<std::string> emitBytes(ModuleOp module,
                               const ArtifactDescription &description,
@@ -160,33 +163,28 @@ Result<std::string> emitBytes(ModuleOp module,
                               const EmitOptions &options) {
   EmitTimes unused, &times = options.times ? *options.times : unused;
   Stopwatch watch;
-  if (Status s = lower(module, description, target, options.verify); !s)
+  if (Status s = lowerModule(module, description, target, options); !s)
     return s.error();
   times.lower = watch.lap();
   if (options.kind == OutputKind::LlvmDialect)
     return printed([&](auto &os) { module.print(os); });
 
-  llvm::LLVMContext context;
-  DiagnosticText diagnostics(module.getContext());
-  std::unique_ptr<llvm::Module> ir = translateModuleToLLVMIR(
-      module, context, description.name, !options.verify);
-  if (!ir)
-    return Error{"translation to LLVM IR failed: " + diagnostics.text};
-  auto machine = createMachine(target);
+  auto machine = createTargetMachine(target);
   if (!machine)
     return machine.error();
-  ir->setDataLayout((*machine)->createDataLayout());
-  ir->setTargetTriple(llvm::Triple(target.triple));
-  if (Status s = addArtifactTable(*ir, description, target.level); !s)
-    return s.error();
-  setAttributes(*ir, target);
+  llvm::LLVMContext context;
+  auto ir =
+      translateModule(module, description, target, **machine, context, options);
+  if (!ir)
+    return ir.error();
   times.translate = watch.lap();
   if (options.kind == OutputKind::LlvmIr)
-    return printed([&](auto &os) { ir->print(os, nullptr); });
+    return printed([&](auto &os) { (*ir)->print(os, nullptr); });
 
   if (options.kind == OutputKind::Assembly)
-    return generateCode(*ir, **machine, llvm::CodeGenFileType::AssemblyFile);
-  auto object = generateCode(*ir, **machine, llvm::CodeGenFileType::ObjectFile);
+    return generateCode(**ir, **machine, llvm::CodeGenFileType::AssemblyFile);
+  auto object =
+      generateCode(**ir, **machine, llvm::CodeGenFileType::ObjectFile);
   times.codegen = watch.lap();
   if (!object || options.kind == OutputKind::Object)
     return object;
@@ -194,7 +192,9 @@ Result<std::string> emitBytes(ModuleOp module,
     return Error{"a shared object for neon; compile to an object (.o) and "
                  "link it there",
                  ErrorKind::Unsupported};
-  auto linked = linkShared({*object}, /*strip=*/false);
+  LinkInput input;
+  input.files = {*object};
+  auto linked = linkShared(input);
   times.link = watch.lap();
   return linked;
 }

@@ -74,8 +74,7 @@ public:
 
 } // namespace
 
-Result<std::string> linkShared(const std::vector<std::string_view> &objects,
-                               bool strip) {
+Result<std::string> linkShared(const LinkInput &input) {
   TemporaryFolder folder;
   if (folder.path.empty())
     return Error{std::string("cannot make a temporary folder: ") +
@@ -92,15 +91,30 @@ Result<std::string> linkShared(const std::vector<std::string_view> &objects,
                                    "--threads=1",
                                    "-o",
                                    output};
-  if (strip)
+  if (input.strip)
     args.push_back("--strip-all");
-  std::vector<MemoryFile> inputs;
-  for (std::string_view object : objects) {
-    inputs.emplace_back("varve-object");
-    if (!inputs.back().write(object))
-      return Error{std::string("no memory to link in: ") + strerror(errno)};
-    args.push_back(inputs.back().path());
+  std::vector<MemoryFile> files;
+  auto addFile = [&](const std::string &option, std::string_view bytes) {
+    files.emplace_back("varve-link");
+    if (!files.back().write(bytes))
+      return false;
+    args.push_back(option + files.back().path());
+    return true;
+  };
+  bool fine = true;
+  for (std::string_view file : input.files)
+    fine = fine && addFile("", file);
+  if (!input.exports.empty()) {
+    std::string script = "{ global: varve_artifact_v1; ";
+    for (const auto &[name, symbol] : input.exports) {
+      args.push_back("--undefined=" + symbol);
+      args.push_back("--defsym=" + name + "=" + symbol);
+      script += name + "; ";
+    }
+    fine = fine && addFile("--version-script=", script + "local: *; };\n");
   }
+  if (!fine)
+    return Error{std::string("no memory to link in: ") + strerror(errno)};
   for (const char *symbol : {"exp", "malloc"}) {
     std::string library = libraryOf(symbol);
     // An executable that is linked statically has no such file.

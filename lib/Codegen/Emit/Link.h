@@ -5,16 +5,22 @@
 #include "varve/Result.h"
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace varve {
 
-/// Links object files (by their bytes) to a shared object (its bytes).
-/// Undefined symbols are looked up in this process's
-/// libc and libm, which become its dependencies. `strip` drops the symbol
-/// table.
-Result<std::string> linkShared(const std::vector<std::string_view> &objects,
-                               bool strip);
+struct LinkInput {
+  std::vector<std::string_view> files; ///< bytes of objects and archives
+  bool strip = false;                  ///< drop the symbol table
+  /// Names for symbols of the input, by name. If there are any, nothing else
+  /// is exported but varve_artifact_v1.
+  std::vector<std::pair<std::string, std::string>> exports;
+};
+
+/// Links to a shared object; returns its bytes. Undefined symbols are looked up
+/// in this process's libc and libm, which become its dependencies.
+Result<std::string> linkShared(const LinkInput &input);
 
 } // namespace varve
 #endif

@@ -23,6 +23,7 @@
 #include "mlir/Dialect/Vector/Transforms/VectorRewritePatterns.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "varve/Codegen/Emit/Passes.h"
+#include "varve/Dialect/Kernel/Kernel.h"
 
 using namespace mlir;
 
@@ -132,18 +133,15 @@ LogicalResult lowerEntry(func::FuncOp f, int64_t states) {
 
   setFloatEnvironment(f, b);
 
-  SmallVector<Operation *> barriers;
-  f.walk([&](Operation *op) {
-    if (op->getName().getStringRef() == "kernel.barrier")
-      barriers.push_back(op);
-  });
-  for (Operation *op : barriers) {
+  SmallVector<kernel::BarrierOp> barriers;
+  f.walk([&](kernel::BarrierOp op) { barriers.push_back(op); });
+  for (kernel::BarrierOp op : barriers) {
     OpBuilder at(op);
-    Value count = arith::IndexCastOp::create(at, op->getLoc(), at.getI64Type(),
+    Value count = arith::IndexCastOp::create(at, op.getLoc(), at.getI64Type(),
                                              abi[Threads]);
-    LLVM::CallOp::create(at, op->getLoc(), TypeRange{}, barrierName,
+    LLVM::CallOp::create(at, op.getLoc(), TypeRange{}, barrierName,
                          ValueRange{abi[Team], count});
-    op->erase();
+    op.erase();
   }
   return success();
 }

@@ -1,0 +1,68 @@
+// Ahead-of-time libraries: the artifact and the runtime in one shared object,
+// under the model's name.
+#include "Link.h"
+#include "RuntimeArchive.h"
+#include "Steps.h"
+#include "llvm/IR/Constants.h"
+#include "llvm/IR/LLVMContext.h"
+
+namespace varve {
+
+std::string identifier(const std::string &text); // LibraryHeader.cpp
+
+namespace {
+
+/// `varve_weights` and `varve_weights_size` of lib/Runtime/Library.h.
+void addWeights(llvm::Module &m, llvm::StringRef bytes) {
+  llvm::LLVMContext &c = m.getContext();
+  auto add = [&](llvm::Constant *value, llvm::StringRef name, int alignment) {
+    auto *g = new llvm::GlobalVariable(m, value->getType(), /*isConstant=*/true,
+                                       llvm::GlobalValue::ExternalLinkage,
+                                       value, name);
+    g->setVisibility(llvm::GlobalValue::HiddenVisibility);
+    g->setAlignment(llvm::Align(alignment));
+  };
+  add(llvm::ConstantDataArray::getString(c, bytes), "varve_weights", 64);
+  add(llvm::ConstantInt::get(llvm::Type::getInt64Ty(c), bytes.size()),
+      "varve_weights_size", 8);
+}
+
+} // namespace
+
+Result<std::string> emitLibrary(mlir::ModuleOp module,
+                                const ArtifactDescription &description,
+                                const Target &target,
+                                const LibraryOptions &library,
+                                const EmitOptions &options) {
+  if (target.level == "neon")
+    return Error{"a library for neon; compile to an object (.o) and link it "
+                 "there",
+                 ErrorKind::Unsupported};
+  if (Status s = lowerModule(module, description, target, options); !s)
+    return s.error();
+  auto machine = createTargetMachine(target);
+  if (!machine)
+    return machine.error();
+  llvm::LLVMContext context;
+  auto ir =
+      translateModule(module, description, target, **machine, context, options);
+  if (!ir)
+    return ir.error();
+  addWeights(**ir, library.weights);
+  auto object =
+      generateCode(**ir, **machine, llvm::CodeGenFileType::ObjectFile);
+  if (!object)
+    return object;
+  LinkInput input;
+  input.files = {*object, runtimeArchive()};
+  input.strip = true;
+  std::string prefix =
+      identifier(library.prefix.empty() ? description.name : library.prefix);
+  for (const char *name : {"create", "destroy", "error", "initialize", "load",
+                           "save", "find", "get", "set", "call"})
+    input.exports.push_back(
+        {prefix + "_" + name, std::string("varve_library_") + name});
+  return linkShared(input);
+}
+
+} // namespace varve
