@@ -1,5 +1,6 @@
 // Finds the files of a data set and reads them.
 #include "Data/DataSource.h"
+#include "Data/Cifar.h"
 #include "Data/Csv.h"
 #include "Data/Fit.h"
 #include "Data/Idx.h"
@@ -33,6 +34,17 @@ const std::vector<KnownSet> &knownSets() {
        "install Debian's package dataset-fashion-mnist, or put its four IDX "
        "files in a folder 'fashion_mnist' and name the folder above it with "
        "--data-dir or VARVE_DATA"},
+      {"cifar10",
+       {"cifar10", "cifar-10-batches-bin", "CIFAR10"},
+       "/usr/share/datasets/cifar10",
+       "put its six binary files (data_batch_1.bin, ..., test_batch.bin) in a "
+       "folder 'cifar10' and name the folder above it with --data-dir or "
+       "VARVE_DATA"},
+      {"cifar100",
+       {"cifar100", "cifar-100-binary", "CIFAR100"},
+       "/usr/share/datasets/cifar100",
+       "put its binary files (train.bin, test.bin) in a folder 'cifar100' and "
+       "name the folder above it with --data-dir or VARVE_DATA"},
   };
   return sets;
 }
@@ -74,8 +86,35 @@ std::string findIdxFile(const std::string &folder, std::string_view prefix,
   return "";
 }
 
+// "data_batch_1.bin", plain or packed, or "".
+std::string findPackedFile(const std::string &folder, std::string_view name) {
+  for (std::string_view end : {"", ".gz"})
+    if (std::string path = fmt::format("{}/{}{}", folder, name, end);
+        isFile(path))
+      return path;
+  return "";
+}
+
 std::string_view idxPrefix(DataSplit split) {
   return split == DataSplit::Train ? "train" : "t10k";
+}
+
+// Which part of a known set a file's name belongs to.
+std::optional<DataSplit> splitOfFile(std::string_view file) {
+  auto startsWith = [&](std::string_view start) {
+    return file.substr(0, start.size()) == start;
+  };
+  bool idx = file.find("-ubyte") != std::string_view::npos;
+  bool binary = endsWith(file, ".bin") || endsWith(file, ".bin.gz");
+  if (idx && startsWith("train-"))
+    return DataSplit::Train;
+  if (idx && startsWith("t10k-"))
+    return DataSplit::Test;
+  if (binary && (startsWith("data_batch_") || startsWith("train.")))
+    return DataSplit::Train;
+  if (binary && (startsWith("test_batch.") || startsWith("test.")))
+    return DataSplit::Test;
+  return std::nullopt;
 }
 
 bool isTable(std::string_view path) {
@@ -88,19 +127,38 @@ std::string listOf(const std::vector<std::string> &names) {
 
 } // namespace
 
-std::optional<DataSource::Part> DataSource::idxPart(const std::string &folder,
-                                                    DataSplit split) const {
-  Part part{Format::Idx, {}, {"image", "label"}};
-  part.paths = {findIdxFile(folder, idxPrefix(split), "images", 3),
-                findIdxFile(folder, idxPrefix(split), "labels", 1)};
-  if (part.paths[0].empty() || part.paths[1].empty())
-    return std::nullopt;
-  return part;
-}
-
 bool DataSource::findInFolder(const std::string &folder) {
-  train = idxPart(folder, DataSplit::Train);
-  test = idxPart(folder, DataSplit::Test);
+  auto allFiles = [](Format format, std::vector<std::string> paths,
+                     std::vector<std::string> arrays) -> std::optional<Part> {
+    for (const std::string &path : paths)
+      if (path.empty())
+        return std::nullopt;
+    return Part{format, std::move(paths), std::move(arrays)};
+  };
+  auto idx = [&](DataSplit split) {
+    return allFiles(Format::Idx,
+                    {findIdxFile(folder, idxPrefix(split), "images", 3),
+                     findIdxFile(folder, idxPrefix(split), "labels", 1)},
+                    {"image", "label"});
+  };
+  auto cifar = [&](Format format, std::vector<std::string_view> names) {
+    std::vector<std::string> paths;
+    for (std::string_view name : names)
+      paths.push_back(findPackedFile(folder, name));
+    return allFiles(format, std::move(paths), {});
+  };
+  train = idx(DataSplit::Train);
+  test = idx(DataSplit::Test);
+  if (!train && !test) {
+    train = cifar(Format::Cifar10,
+                  {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                   "data_batch_4.bin", "data_batch_5.bin"});
+    test = cifar(Format::Cifar10, {"test_batch.bin"});
+  }
+  if (!train && !test) {
+    train = cifar(Format::Cifar100, {"train.bin"});
+    test = cifar(Format::Cifar100, {"test.bin"});
+  }
   auto single = [&](std::string_view name) -> std::optional<Part> {
     for (std::string_view end : {".csv", ".csv.gz", ".npz"})
       if (std::string path = fmt::format("{}/{}{}", folder, name, end);
@@ -148,19 +206,17 @@ Status DataSource::openFile(const std::string &path) {
     train = Part{isTable(file) ? Format::Csv : Format::Npz, {path}, {}};
     return {};
   }
-  for (DataSplit split : {DataSplit::Train, DataSplit::Test})
-    if (file.find(fmt::format("{}-", idxPrefix(split))) == 0 &&
-        file.find("-ubyte") != std::string::npos) {
-      namedSplit = split;
-      if (findInFolder(folder) && has(split))
-        return {};
-      return Error{fmt::format("'{}' has not both the images and the labels "
-                               "of '{}'",
-                               folder, file)};
-    }
+  if (auto split = splitOfFile(file)) {
+    namedSplit = split;
+    if (findInFolder(folder) && has(*split))
+      return {};
+    return Error{fmt::format("'{}' has '{}', but not the files that belong "
+                             "to it",
+                             folder, file)};
+  }
   return Error{fmt::format("'{}' is no data set that is known by its name: "
-                           ".csv, .csv.gz, .npz, or an IDX file such as "
-                           "train-images-idx3-ubyte.gz",
+                           ".csv, .csv.gz, .npz, or a file such as "
+                           "train-images-idx3-ubyte.gz or test_batch.bin",
                            path),
                ErrorKind::Unsupported};
 }
@@ -181,8 +237,9 @@ Status DataSource::openPath(const std::string &path) {
         isFile(file))
       return openFile(file);
   return Error{fmt::format("folder '{}' holds no data set: neither IDX files "
-                           "(train-images-idx3-ubyte.gz, ...) nor train.csv "
-                           "nor train.npz",
+                           "(train-images-idx3-ubyte.gz, ...) nor CIFAR's "
+                           "(data_batch_1.bin, ...) nor train.csv nor "
+                           "train.npz",
                            path)};
 }
 
@@ -269,6 +326,14 @@ Result<Dataset> DataSource::load(DataSplit split, int64_t limit) const {
     for (auto &[name, values] : *arrays)
       fields.push_back({name, std::move(values)});
     return cut(fitDataset(spec, std::move(fields), files->paths[0]));
+  }
+  case Format::Cifar10:
+  case Format::Cifar100: {
+    auto fields =
+        readCifar(files->paths, files->format == Format::Cifar10 ? 1 : 2);
+    if (!fields)
+      return fields.error();
+    return cut(fitDataset(spec, std::move(*fields), place));
   }
   case Format::Idx: {
     std::vector<Dataset::Field> fields;

@@ -39,7 +39,7 @@ public:
   Result<Dataset> load(DataSplit split, int64_t limit = INT64_MAX) const;
 
 private:
-  enum class Format { Idx, Csv, Npz };
+  enum class Format { Idx, Cifar10, Cifar100, Csv, Npz };
   /// Files of one split; for IDX, `arrays` names each file's field.
   struct Part {
     Format format;
@@ -54,7 +54,6 @@ private:
   bool findInFolder(const std::string &folder);
   Status openFile(const std::string &path);
   Status openPath(const std::string &path);
-  std::optional<Part> idxPart(const std::string &folder, DataSplit split) const;
 
   DataSpec spec;
   std::string place;

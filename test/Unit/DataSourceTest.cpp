@@ -112,6 +112,52 @@ TEST(DataSource, TablesAndArrays) {
   EXPECT_EQ(data->find("label")->shape, (std::vector<int64_t>{3}));
 }
 
+// A record: labels, then 3072 bytes that begin with `first`.
+std::string cifarRecord(std::string labels, char first) {
+  return labels + first + std::string(3071, 'x');
+}
+
+TEST(DataSource, Cifar) {
+  TemporaryFolder folder;
+  DataSpec spec = mnistSpec("cifar10");
+  spec.fields[0].shape = {3, 32, 32};
+  ASSERT_TRUE(makeFolders(folder / "cifar-10-batches-bin"));
+  for (char batch = '1'; batch <= '5'; ++batch)
+    folder.write(std::string("cifar-10-batches-bin/data_batch_") + batch +
+                     ".bin",
+                 cifarRecord("\1", batch) + cifarRecord("\2", 'b'));
+  folder.write("cifar-10-batches-bin/test_batch.bin", cifarRecord("\2", 't'));
+  auto source = DataSource::open(spec, {"", folder.path, ""});
+  ASSERT_TRUE(source) << source.error().message;
+  auto train = source->load(DataSplit::Train);
+  ASSERT_TRUE(train) << train.error().message;
+  EXPECT_EQ(train->samples, 10);
+  EXPECT_EQ(train->find("image")->shape, (std::vector<int64_t>{10, 3, 32, 32}));
+  EXPECT_EQ(train->find("image")->as<char>()[4 * 3072], '3');
+  EXPECT_EQ(train->find("label")->as<int64_t>()[4], 1);
+  EXPECT_EQ(train->find("label")->as<int64_t>()[5], 2);
+  auto named = DataSource::open(
+      spec, {folder / "cifar-10-batches-bin/test_batch.bin", "", ""});
+  ASSERT_TRUE(named) << named.error().message;
+  EXPECT_EQ(named->named(), DataSplit::Test);
+  EXPECT_EQ(named->load(DataSplit::Test)->samples, 1);
+
+  folder.write("cifar-10-batches-bin/test_batch.bin", "short");
+  auto bad = named->load(DataSplit::Test);
+  ASSERT_FALSE(bad);
+  EXPECT_NE(bad.error().message.find("no whole number of records of 3073"),
+            std::string::npos);
+
+  // CIFAR-100 has a coarse and a fine label.
+  ASSERT_TRUE(makeFolders(folder / "cifar100"));
+  folder.write("cifar100/train.bin", cifarRecord(std::string("\7\1"), 'f'));
+  spec.name = "cifar100";
+  source = DataSource::open(spec, {"", folder.path, ""});
+  ASSERT_TRUE(source) << source.error().message;
+  EXPECT_EQ(source->load(DataSplit::Train)->find("label")->as<int64_t>()[0], 1);
+  EXPECT_FALSE(source->has(DataSplit::Test));
+}
+
 TEST(DataSource, NotFound) {
   TemporaryFolder folder;
   auto message = [&](DataSpec spec, DataLocation location) {
@@ -124,7 +170,7 @@ TEST(DataSource, NotFound) {
       << text;
   EXPECT_NE(text.find("--data-dir"), std::string::npos) << text;
   EXPECT_NE(message(mnistSpec(), {"nothing", "", ""})
-                .find("known data set (mnist, fashion_mnist)"),
+                .find("known data set (mnist, fashion_mnist, "),
             std::string::npos);
   EXPECT_NE(message(mnistSpec(), {folder.path, "", ""}).find("holds no data"),
             std::string::npos);
@@ -139,7 +185,7 @@ TEST(DataSource, NotFound) {
   ASSERT_EQ(unlink((folder / "mnist/t10k-labels-idx1-ubyte").c_str()), 0);
   EXPECT_NE(
       message(mnistSpec(), {folder / "mnist/t10k-images-idx3-ubyte", "", ""})
-          .find("not both the images and the labels"),
+          .find("not the files that belong"),
       std::string::npos);
 }
 
