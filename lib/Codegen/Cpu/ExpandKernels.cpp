@@ -168,10 +168,18 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
                << def.getSymName() << "'";
       root = g;
     }
-    LogicalResult done = !root ? expandElementwise(body)
-                         : isContraction(root)
-                             ? expandContraction(body, root, tile)
-                             : expandReduction(body, root);
+    bool loops = !def.getBody().front().getOps<scf::ForOp>().empty();
+    if (root && loops)
+      return def.emitError("a loop and a reduction in one kernel");
+    LogicalResult done = success();
+    if (loops)
+      done = expandSequential(body);
+    else if (!root)
+      done = expandElementwise(body);
+    else if (isContraction(root))
+      done = expandContraction(body, root, tile);
+    else
+      done = expandReduction(body, root);
     if (failed(done) || failed(body.finish()))
       return failure();
     return body.fn;

@@ -64,6 +64,9 @@ public:
   /// Stores what the kernel yields at p, an element of the outs.
   void storeYields(const Position &p);
 
+  /// A scalar of the kernel outside its linalg bodies and loops.
+  Value outside(Value v);
+
   // ---- buffers ----
 
   struct Buffer {
@@ -115,8 +118,6 @@ private:
   Value extract(Frame &f, mlir::tensor::ExtractOp op);
   Value elementwise(mlir::Operation &op, mlir::ValueRange operands,
                     unsigned result);
-  /// A scalar of the kernel outside its linalg bodies.
-  Value outside(Value v);
   std::optional<Index> apply(mlir::AffineExpr e, llvm::ArrayRef<Index> dims);
   std::optional<llvm::SmallVector<Index>> apply(mlir::AffineMap map,
                                                 llvm::ArrayRef<Index> dims);
@@ -156,6 +157,7 @@ mlir::LogicalResult expandContraction(KernelBody &body,
 mlir::LogicalResult expandReduction(KernelBody &body,
                                     mlir::linalg::GenericOp root);
 mlir::LogicalResult expandElementwise(KernelBody &body);
+mlir::LogicalResult expandSequential(KernelBody &body);
 
 } // namespace varve
 

@@ -25,7 +25,12 @@ static int64_t workOf(linalg::LinalgOp op) {
 }
 
 int64_t usefulThreads(kernel::DefOp def) {
-  int64_t work = 0;
+  int64_t work = 0, axis;
+  if (!def.getBody().front().getOps<scf::ForOp>().empty()) {
+    if (!findFreeLoop(def, axis))
+      return 1;
+    work = workOfLoops(def);
+  }
   def.walk([&](linalg::LinalgOp op) { work += workOf(op); });
   for (Value out : def.getOutArguments())
     if (auto t = dyn_cast<ShapedType>(out.getType()); t.hasStaticShape())

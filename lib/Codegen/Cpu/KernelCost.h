@@ -4,10 +4,18 @@
 
 #include "varve/Dialect/Kernel/Kernel.h"
 
+#include "mlir/Dialect/SCF/IR/SCF.h"
+
 namespace varve {
 
 /// How many threads pay for the kernel, at least 1.
 int64_t usefulThreads(kernel::DefOp def);
+
+/// The loop at the root of a kernel whose turns threads may share, and the axis
+/// of the outs that it runs along; null if there is none.
+mlir::scf::ForOp findFreeLoop(kernel::DefOp def, int64_t &axis);
+/// Scalar operations in the loops of a kernel.
+int64_t workOfLoops(kernel::DefOp def);
 
 } // namespace varve
 
