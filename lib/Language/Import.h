@@ -1,0 +1,47 @@
+// From the text of a model to the varve dialect: one function at one binding
+// of the dimensions, with all state that the model has.
+#ifndef VARVE_LANGUAGE_IMPORT_H
+#define VARVE_LANGUAGE_IMPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/IR/MLIRContext.h"
+#include "mlir/IR/OwningOpRef.h"
+#include "varve/Result.h"
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace varve {
+
+struct ImportRequest {
+  /// Of the main file: shown in diagnostics, and its folder is where `use`
+  /// and `labels` look.
+  std::string path;
+  std::string text;
+  /// `KEY=EXPR` of the command line, in order.
+  std::vector<std::string> set;
+  /// "train_step", "eval_step" or "infer".
+  std::string function = "train_step";
+  /// Samples in a batch; 0: what the file says, for "infer" 1.
+  int64_t batch = 0;
+  /// The model, where the file has several to choose from.
+  std::string model;
+  /// Sizes of dimensions that the data does not bind (`--dim T=128`).
+  std::map<std::string, int64_t> dims;
+};
+
+struct ImportedProgram {
+  /// Holds one `varve.program` with all state and the requested function.
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  /// The files that were read, without the main one.
+  std::vector<std::string> files;
+};
+
+/// Fails with every diagnostic found: of kind Input where the text is wrong, of
+/// kind Unsupported where it is right and no pass can compile it.
+Result<ImportedProgram> importProgram(mlir::MLIRContext &context,
+                                      const ImportRequest &request);
+
+} // namespace varve
+#endif

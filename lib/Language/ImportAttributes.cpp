@@ -1,0 +1,175 @@
+// Settings as attributes: `settings` of the program, which becomes the
+// manifest, and `train` of the function, which the update phase reads.
+#include "Language/ImportImpl.h"
+#include "Support/Pattern.h"
+
+using namespace mlir;
+
+namespace varve::importer {
+
+namespace {
+/// Collects the entries of a dictionary; absent means default.
+struct Entries {
+  OpBuilder &b;
+  SmallVector<NamedAttribute> list;
+
+  void set(StringRef key, Attribute value) {
+    list.push_back(b.getNamedAttr(key, value));
+  }
+  void set(StringRef key, const std::string &value) {
+    set(key, b.getStringAttr(value));
+  }
+  void set(StringRef key, int64_t value) {
+    set(key, b.getI64IntegerAttr(value));
+  }
+  void setIf(StringRef key, int64_t value) {
+    if (value)
+      set(key, value);
+  }
+  void setIf(StringRef key, const std::string &value) {
+    if (!value.empty())
+      set(key, value);
+  }
+  void setIf(StringRef key, const std::vector<std::string> &values) {
+    if (!values.empty())
+      set(key, strings(values));
+  }
+  ArrayAttr strings(const std::vector<std::string> &values) {
+    SmallVector<Attribute> out;
+    for (const std::string &value : values)
+      out.push_back(b.getStringAttr(value));
+    return b.getArrayAttr(out);
+  }
+  DictionaryAttr get() { return b.getDictionaryAttr(list); }
+};
+} // namespace
+
+DictionaryAttr Importer::settingsAttribute() {
+  Entries out{builder, {}};
+  out.set("model", model->name.text);
+  if (train) {
+    SmallVector<Attribute> fieldList;
+    for (const SampleField &field : info.fields) {
+      Entries entry{builder, {}};
+      entry.set("name", field.name);
+      entry.set("dtype", elementName(field.stored.getElementType()));
+      SmallVector<Attribute> shape;
+      for (int64_t size : field.stored.getShape())
+        shape.push_back(builder.getI64IntegerAttr(size));
+      entry.set("shape", builder.getArrayAttr(shape));
+      entry.setIf("from", field.from);
+      entry.setIf("classes", field.classes);
+      entry.setIf("class_names", field.classNames);
+      fieldList.push_back(entry.get());
+    }
+    Entries options{builder, {}};
+    for (const auto &[key, text] : info.options)
+      options.set(key, text);
+    Entries data{builder, {}};
+    data.set("name", info.dataName);
+    data.set("options", options.get());
+    data.set("fields", builder.getArrayAttr(fieldList));
+
+    Entries learn{builder, {}};
+    learn.set("data", data.get());
+    learn.set("batch", request.batch > 0 ? request.batch : info.batch);
+    learn.setIf("epochs", info.epochs);
+    learn.setIf("steps", info.steps);
+    learn.set("seed", info.seed);
+    if (info.validate > 0)
+      learn.set("validate", builder.getF64FloatAttr(info.validate));
+    learn.setIf("patience", info.patience);
+    learn.setIf("monitor", info.monitor);
+    learn.setIf("checkpoint_every", info.checkpointEvery);
+    learn.setIf("init_from", info.initFrom);
+    std::vector<std::string> losses = {"loss"};
+    if (info.losses.size() > 1 ||
+        (!info.losses.empty() && info.losses[0]->name))
+      losses.insert(losses.end(), info.lossNames.begin(), info.lossNames.end());
+    learn.setIf("losses", losses);
+    learn.setIf("metrics", info.metricNames);
+    out.set("train", learn.get());
+  }
+  if (!info.labels.empty()) {
+    Entries labels{builder, {}};
+    for (const auto &[name, texts] : info.labels)
+      labels.set(name, labels.strings(texts));
+    out.set("labels", labels.get());
+  }
+  return out.get();
+}
+
+DictionaryAttr Importer::trainAttribute() {
+  Entries optimizer{builder, {}};
+  optimizer.set("name", info.optimizer);
+  for (const auto &[key, value] : info.hyper)
+    optimizer.set(key, value);
+  Entries out{builder, {}};
+  out.set("optimizer", optimizer.get());
+  auto patterns = [&](Entries &entry, const MatchRule &rule) {
+    std::vector<std::string> texts;
+    for (const ast::StringLiteral &pattern : rule.node->patterns)
+      texts.push_back(pattern.text);
+    entry.set("patterns", entry.strings(texts));
+  };
+  SmallVector<Attribute> groups;
+  for (const MatchRule &rule : info.groups) {
+    Entries entry{builder, {}};
+    patterns(entry, rule);
+    for (const auto &[key, value] : rule.values)
+      entry.set(key, value);
+    groups.push_back(entry.get());
+  }
+  if (!groups.empty())
+    out.set("groups", builder.getArrayAttr(groups));
+  std::vector<std::string> frozen;
+  for (const MatchRule &rule : info.freezes)
+    for (const ast::StringLiteral &pattern : rule.node->patterns)
+      frozen.push_back(pattern.text);
+  out.setIf("freeze", frozen);
+  if (info.clipNorm)
+    out.set("clip_norm", builder.getF64FloatAttr(*info.clipNorm));
+  if (info.clipValue)
+    out.set("clip_value", builder.getF64FloatAttr(*info.clipValue));
+  return out.get();
+}
+
+bool Importer::checkPatterns(Frame &frame) {
+  bool good = true;
+  auto check = [&](const MatchRule &rule) {
+    for (const ast::StringLiteral &pattern : rule.node->patterns) {
+      bool found = false;
+      std::vector<std::string> known;
+      for (const auto &[key, variable] : variables) {
+        found |= matchesPattern(pattern.text, key);
+        known.push_back(key);
+        // "*.bias" for "*.biass"; "**.bias" where there are more dots.
+        StringRef last = StringRef(key).rsplit('.').second;
+        if (!last.empty()) {
+          known.push_back("*." + last.str());
+          known.push_back("**." + last.str());
+        }
+      }
+      if (found)
+        continue;
+      std::string remedy = suggest(pattern.text, known);
+      if (auto meant = closest(pattern.text, known)) {
+        int64_t count = 0;
+        for (const auto &[key, variable] : variables)
+          count += matchesPattern(*meant, key);
+        remedy = "did you mean \"" + *meant + "\" (" + std::to_string(count) +
+                 " of them)?";
+      }
+      error(frame, pattern.span,
+            "\"" + pattern.text + "\" matches no parameter", remedy);
+      good = false;
+    }
+  };
+  for (const MatchRule &rule : info.groups)
+    check(rule);
+  for (const MatchRule &rule : info.freezes)
+    check(rule);
+  return good;
+}
+
+} // namespace varve::importer

@@ -1,0 +1,399 @@
+// The importer: an interpreter of syntax trees whose tensors are values of the
+// function that it builds. What is known now is computed now; blocks are
+// inlined where they are called. One object makes one program.
+#ifndef VARVE_LANGUAGE_IMPORTIMPL_H
+#define VARVE_LANGUAGE_IMPORTIMPL_H
+
+#include "Language/Ast.h"
+#include "Language/Diagnostic.h"
+#include "Language/Import.h"
+#include "Language/ImportDatum.h"
+#include "varve/Dialect/Varve/Varve.h"
+#include "llvm/ADT/STLFunctionalExtras.h"
+#include <deque>
+#include <set>
+
+namespace varve::importer {
+
+struct FileScope;
+
+/// A block and the file whose names it sees.
+struct BlockRef {
+  const ast::Block *block = nullptr;
+  const FileScope *scope = nullptr;
+};
+
+/// The blocks that a file's text may call, but for the prelude's.
+struct FileScope {
+  FileId file = 0;
+  const ast::File *tree = nullptr;
+  std::map<std::string, BlockRef> blocks;
+};
+
+/// A layer made by `as`: what applying it again needs.
+struct AppliedBlock {
+  BlockRef block;
+  std::string key;
+  std::map<std::string, Datum> statics;
+};
+
+/// One block while it is inlined, or the settings of train or infer.
+struct Frame {
+  std::string blockName;
+  const ast::Block *block = nullptr;
+  const FileScope *scope = nullptr;
+  Frame *caller = nullptr;
+  /// The call that leads here, in the caller's text.
+  Span callSpan;
+  /// The key that names in the block's text are relative to, and that of the
+  /// enclosing `layer`s: "h.0" or "".
+  std::string root, path;
+  std::map<std::string, Datum> names;
+  /// `float`, `any` in the signature; the input that bound a dimension.
+  std::map<std::string, mlir::Type> kinds;
+  std::map<std::string, std::string> dimOwner;
+  /// The axes that `...` stands for.
+  std::optional<llvm::SmallVector<int64_t>> ellipsis;
+  std::string ellipsisOwner;
+  /// Names that are state, and their keys.
+  std::map<std::string, std::string> states;
+  /// Layers made by `as`, by key.
+  std::map<std::string, AppliedBlock> layers;
+  bool training = false;
+  /// A layer applied again: its parameters are there already.
+  bool reuse = false;
+  /// In `prepare`: tensors hold a batch of samples, the text speaks of one.
+  bool batched = false;
+  /// Why state may not be declared or bound here ("`scan`"), or null.
+  const char *stateBarrier = nullptr;
+  bool returned = false;
+  Span returnSpan;
+  std::vector<Datum> results;
+  std::vector<Datum> *yields = nullptr;
+};
+
+/// An argument of a call, evaluated.
+struct CallArgument {
+  std::optional<ast::Name> name;
+  Datum value;
+  Span span;
+  const ast::Expr *expr = nullptr;
+};
+
+/// A parameter of a block or primitive and what it got.
+struct BoundArgument {
+  const ast::Input *input = nullptr;
+  Datum value;
+  Span span;
+  bool given = false;
+};
+
+/// A `varve.state` and its value in the function being built.
+struct Variable {
+  StateOp op;
+  ast::VariableRole role = ast::VariableRole::Param;
+  InitSpec init;
+  /// In this function: where it was declared, its value.
+  bool declared = false;
+  Span place;
+  mlir::Value value;
+  bool updated = false;
+};
+
+/// A field of the data set.
+struct SampleField {
+  std::string name;
+  mlir::RankedTensorType stored; ///< of one sample
+  int64_t classes = 0;
+  std::vector<std::string> classNames, from;
+};
+
+/// A `group` or `freeze` line and the values that it gives.
+struct MatchRule {
+  const ast::Match *node = nullptr;
+  std::map<std::string, mlir::Attribute> values;
+};
+
+/// What `train` and `infer` say. 0 and "" are what is not said.
+struct TrainInfo {
+  std::string dataName;
+  std::map<std::string, std::string> options;
+  std::vector<SampleField> fields;
+  int64_t batch = 0, epochs = 0, steps = 0, seed = 0, patience = 0,
+          checkpointEvery = 0;
+  double validate = 0;
+  std::string monitor, initFrom, optimizer;
+  std::optional<double> clipNorm, clipValue;
+  std::map<std::string, mlir::Attribute> hyper;
+  std::vector<MatchRule> groups, freezes;
+  const ast::Prepare *prepare = nullptr;
+  const ast::Expr *schedule = nullptr;
+  std::vector<const ast::Term *> losses, metrics, outputs;
+  std::vector<std::string> lossNames, metricNames, outputNames;
+  std::map<std::string, std::vector<std::string>> labels;
+};
+
+class Importer {
+public:
+  Importer(mlir::MLIRContext &context, const ImportRequest &request);
+  Result<ImportedProgram> run();
+
+private:
+  // ---- ImportSources.cpp: files and what the command line overrides ----
+  bool load();
+  const FileScope *loadFile(const std::string &path, std::string text,
+                            std::vector<std::string> &stack);
+  bool use(FileScope &scope, const ast::Use &use, const std::string &path,
+           std::vector<std::string> &stack);
+  bool applyOverrides();
+  ast::Expr parseOverride(const std::string &text);
+  bool applyOverride(const std::string &key, ast::Expr value, Span span);
+  bool chooseModel();
+  std::optional<BlockRef> findBlock(const FileScope *scope,
+                                    const std::string &name) const;
+
+  // ---- ImportDiagnose.cpp ----
+  /// Reports an error and gives Poison.
+  Datum error(const Frame &frame, Span span, std::string message,
+              std::string remedy = "");
+  /// The same for what the language has and no pass supports.
+  Datum refuse(const Frame &frame, Span span, std::string message,
+               std::string remedy = "");
+  std::vector<Diagnostic::Note> callNotes(const Frame &frame);
+  /// Where the user's own text leads to `span`: not inside the prelude.
+  Span userSpan(const Frame &frame, Span span) const;
+  mlir::Location location(const Frame &frame, Span span);
+  bool isPrelude(Span span) const { return span.file == preludeFile; }
+  /// Bounds the work that a text may ask for.
+  bool spend(const Frame &frame, Span span);
+
+  // ---- ImportExpr.cpp ----
+  Datum evaluate(Frame &frame, const ast::Expr &expr);
+  /// One value: the first of several.
+  Datum value(Frame &frame, const ast::Expr &expr);
+  Datum evaluateName(Frame &frame, const ast::Expr &expr);
+  Datum evaluateMember(Frame &frame, const ast::Expr &expr);
+  Datum evaluateBinary(Frame &frame, const ast::Expr &expr);
+  Datum evaluateUnary(Frame &frame, const ast::Expr &expr);
+  std::optional<int64_t> evaluateInt(Frame &frame, const ast::Expr &expr,
+                                     const char *what);
+  std::optional<bool> evaluateCondition(Frame &frame, const ast::Expr &expr,
+                                        mlir::Value &runtime);
+  std::optional<std::string> pathText(Frame &frame, const ast::Path &path);
+  /// `h[0].attn` of an expression of names, words and indices, or none.
+  std::optional<std::string> pathOfExpr(Frame &frame, const ast::Expr &expr);
+
+  // ---- ImportStatic.cpp: what is known now ----
+  Datum staticBinary(Frame &frame, const ast::Expr &expr, const Datum &x,
+                     const Datum &y);
+  /// `where`, `exp`, `floor` ... of numbers; nothing if it is no such call.
+  std::optional<Datum> staticCall(Frame &frame, const std::string &name,
+                                  llvm::ArrayRef<CallArgument> arguments,
+                                  Span span);
+
+  // ---- ImportTensor.cpp: operators on tensors ----
+  mlir::Operation *build(const Frame &frame, Span span, llvm::StringRef name,
+                         mlir::ValueRange operands,
+                         llvm::ArrayRef<mlir::NamedAttribute> attributes = {});
+  mlir::Value buildValue(const Frame &frame, Span span, llvm::StringRef name,
+                         mlir::ValueRange operands,
+                         llvm::ArrayRef<mlir::NamedAttribute> attributes = {});
+  mlir::Value splat(const Frame &frame, Span span, mlir::Type element,
+                    llvm::ArrayRef<int64_t> shape, double value);
+  mlir::Value cast(const Frame &frame, Span span, mlir::Value x,
+                   mlir::Type element);
+  mlir::Value reshape(const Frame &frame, Span span, mlir::Value x,
+                      llvm::ArrayRef<int64_t> shape);
+  /// A constant from numbers and lists of them.
+  Datum constant(const Frame &frame, Span span, const Datum &numbers,
+                 mlir::Type element);
+  /// x with axis i at axis `axes[i]` of `shape`; both count samples if there.
+  mlir::Value broadcastTo(const Frame &frame, Span span, const Datum &x,
+                          llvm::ArrayRef<int64_t> shape, bool batched);
+  /// Gives all the same element type and shape, as operators do. Fails with a
+  /// diagnostic. `exprs` (may hold null) is what remedies quote.
+  bool unify(const Frame &frame, Span span,
+             llvm::MutableArrayRef<Datum> operands,
+             llvm::ArrayRef<const ast::Expr *> exprs, bool divides,
+             bool shapes = true);
+  Datum tensorBinary(Frame &frame, const ast::Expr &expr, Datum x, Datum y);
+  Datum tensorPower(Frame &frame, const ast::Expr &expr, Datum x, Datum y);
+  Datum matmul(Frame &frame, Span span, const Datum &x, const Datum &y);
+  Datum select(Frame &frame, Span span, mlir::Value condition, Datum x,
+               Datum y);
+  int64_t batchOf(const Datum &datum) const {
+    return datum.tensorType().getDimSize(0);
+  }
+
+  // ---- ImportIndex.cpp ----
+  Datum evaluateIndex(Frame &frame, const ast::Expr &expr);
+  Datum indexList(Frame &frame, const ast::Expr &expr, const Datum &list);
+  /// Begin, step and length of a slice of `size` elements.
+  bool sliceOf(Frame &frame, const ast::Subscript &subscript, int64_t size,
+               int64_t (&out)[3]);
+  mlir::Value sliceAxis(Frame &frame, Span span, mlir::Value x, int64_t axis,
+                        const int64_t (&slice)[3]);
+
+  // ---- ImportType.cpp: signatures ----
+  /// Checks `argument` against its declared type, binds dimensions and kinds,
+  /// and turns numbers into tensors where a tensor is wanted.
+  Datum bindInput(Frame &frame, const ast::Input &input, Datum argument,
+                  Span span);
+  Datum bindStatic(Frame &frame, const ast::Input &input, Datum argument,
+                   Span span);
+  Datum bindTensor(Frame &frame, const ast::Type &type, const std::string &what,
+                   Datum argument, Span span, bool result);
+  bool bindShape(Frame &frame, const ast::Type &type, const std::string &what,
+                 const Datum &argument, Span span, bool result);
+  bool bindDim(Frame &frame, const ast::Type &type, const ast::Dim &dim,
+               int64_t size, const std::string &what, const Datum &argument,
+               Span span);
+  std::optional<int64_t> dimSize(Frame &frame, const ast::Type &type,
+                                 const ast::Dim &dim, Span span);
+  /// The tensor type that a declaration of state or a field spells.
+  mlir::RankedTensorType declaredType(Frame &frame, const ast::Type &type);
+  mlir::Type kindOf(Frame &frame, const ast::Name &name);
+
+  // ---- ImportCall.cpp ----
+  Datum evaluateCall(Frame &frame, const ast::Expr &expr);
+  bool evaluateArguments(Frame &frame, const ast::Expr &expr,
+                         std::vector<CallArgument> &arguments);
+  bool matchArguments(const Frame &frame, const std::string &name, Span span,
+                      llvm::ArrayRef<ast::Input> inputs,
+                      llvm::ArrayRef<CallArgument> arguments,
+                      std::vector<BoundArgument> &bound);
+  Datum callBlock(Frame &caller, BlockRef block,
+                  llvm::ArrayRef<CallArgument> arguments, Span span,
+                  const std::string &key, bool named,
+                  const AppliedBlock *again = nullptr);
+  Datum runBlock(Frame &frame, llvm::ArrayRef<BoundArgument> bound, Span span);
+  std::vector<std::string> callableNames(const Frame &frame) const;
+
+  // ---- ImportPrimitive.cpp: operations of the dialect ----
+  const ast::Block *primitiveSignature(const std::string &name);
+  ast::File parseSignature(const std::string &name, const std::string &text);
+  Datum callPrimitive(Frame &frame, const std::string &name,
+                      const ast::Block &signature,
+                      llvm::ArrayRef<CallArgument> arguments, Span span);
+  Datum emitPrimitive(Frame &frame, const std::string &name,
+                      const ast::Block &signature,
+                      std::vector<BoundArgument> &bound, Span span);
+  bool attributesOf(Frame &frame, const std::string &name,
+                    const ast::Block &signature,
+                    llvm::ArrayRef<BoundArgument> bound,
+                    llvm::ArrayRef<int64_t> xShape, bool batched,
+                    llvm::SmallVectorImpl<mlir::NamedAttribute> &attributes);
+  bool inferSize(Frame &frame, Span span, int64_t elements,
+                 llvm::SmallVectorImpl<int64_t> &shape);
+  int64_t streamOf(const Frame &frame);
+
+  // ---- ImportBuiltin.cpp: calls that are no single operation ----
+  std::optional<Datum> callBuiltin(Frame &frame, const std::string &name,
+                                   llvm::ArrayRef<CallArgument> arguments,
+                                   Span span);
+  std::optional<Datum> initialiserByName(const std::string &name) const;
+
+  // ---- ImportStatement.cpp ----
+  void runBody(Frame &frame, const ast::Body &body);
+  void runStatement(Frame &frame, const ast::Statement &statement);
+  void runAssign(Frame &frame, const ast::Assign &assign);
+  void bindName(Frame &frame, const ast::Name &name, Datum value);
+  void declareVariable(Frame &frame, const ast::Variable &variable);
+  void runIf(Frame &frame, const ast::If &node);
+  void runRuntimeIf(Frame &frame, const ast::If &node, mlir::Value condition);
+  void runLayer(Frame &frame, const ast::Layer &layer);
+  void runRepeat(Frame &frame, const ast::Repeat &repeat);
+  void runScan(Frame &frame, const ast::Scan &scan);
+  void runRequire(Frame &frame, const ast::Require &require);
+  std::optional<InitSpec> toInit(const Datum &datum) const;
+
+  // ---- Import.cpp, ImportTrain.cpp: the functions ----
+  bool buildFunctions();
+  bool buildStep(const std::string &name);
+  bool buildInfer();
+  void beginFunction(const std::string &name, int64_t batch);
+  mlir::Value addInput(mlir::Type type, const std::string &name,
+                       llvm::StringRef kind);
+  void addResult(mlir::Value value, const std::string &name,
+                 const std::string &kind);
+  void finishFunction(bool updates);
+  void prune();
+  void gatherSamples(Frame &frame);
+  bool runPrepare(Frame &settings);
+  bool runModel(Frame &settings, const std::map<std::string, Datum> &inputs,
+                llvm::ArrayRef<ast::Argument> statics);
+  void bindTermNames(Frame &frame);
+  void bindProgress(Frame &frame, bool totals);
+  mlir::Value scalarTerm(Frame &frame, const ast::Expr &expr, const char *what);
+
+  // ---- ImportSettings.cpp: what train and infer say besides ----
+  bool readSettings();
+  bool readTrainSetting(Frame &frame, const ast::Setting &setting);
+  bool readInferSetting(Frame &frame, const ast::Setting &setting);
+  bool readValue(Frame &frame, const ast::Value &node, bool trains);
+  bool readData(Frame &frame, const ast::Data &data);
+  bool readField(Frame &frame, const ast::Field &field);
+  bool readOptimizer(Frame &frame, const ast::Expr &expr);
+  bool readHyper(Frame &frame, const std::string &owner,
+                 llvm::ArrayRef<ast::Argument> arguments,
+                 std::map<std::string, mlir::Attribute> &out);
+  bool readLabels(Frame &frame, const ast::Labels &labels);
+
+  // ---- ImportAttributes.cpp ----
+  mlir::DictionaryAttr settingsAttribute();
+  mlir::DictionaryAttr trainAttribute();
+  /// Reports patterns of groups and freezes that match no parameter.
+  bool checkPatterns(Frame &frame);
+
+  mlir::MLIRContext &context;
+  const ImportRequest &request;
+  mlir::OpBuilder builder;
+  Sources sources;
+  Diagnostics diagnostics;
+  bool onlyRefusals = true;
+  std::set<std::string> reported;
+  std::vector<std::string> filesRead;
+
+  std::deque<ast::File> trees;
+  std::deque<FileScope> scopes;
+  const FileScope *mainScope = nullptr, *preludeScope = nullptr;
+  ast::File *mainTree = nullptr;
+  FileId preludeFile = 0;
+  std::map<std::string, ast::File> signatures;
+  /// Arguments of the model that the command line sets.
+  std::map<std::string, ast::Expr> modelSets;
+
+  const ast::Block *model = nullptr;
+  ast::Train *train = nullptr, *infer = nullptr;
+
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  ProgramOp program;
+  FuncOp func;
+  std::map<std::string, Variable> variables;
+  std::map<std::string, int64_t> ordinals;
+  std::vector<mlir::Value> returned;
+  std::vector<mlir::Attribute> returnedInfo;
+  StateOp counter;
+  /// The training step was built: no other function has more state.
+  bool stateComplete = false;
+  /// Inputs that are there before anything asks for them; `step` and `seed`
+  /// are read by random operations.
+  mlir::Value seed, step, epoch, epochs, steps;
+  int64_t samplesInBatch = 0;
+  uint64_t spent = 0;
+  unsigned depth = 0;
+
+  std::map<std::string, Datum> samples; ///< after `prepare`
+  std::map<std::string, Datum> modelNames, modelResults;
+  std::map<std::string, AppliedBlock> modelLayers;
+  std::vector<std::string> resultOrder;
+  std::map<std::string, int64_t> modelDims;
+  TrainInfo info;
+};
+
+/// NumPy's common shape, or nothing.
+std::optional<llvm::SmallVector<int64_t>>
+commonShape(llvm::ArrayRef<int64_t> x, llvm::ArrayRef<int64_t> y);
+
+} // namespace varve::importer
+#endif

@@ -1,0 +1,486 @@
+// What `train` and `infer` say: the data set, the optimizer, how long; as the
+// importer's own record, and as attributes of program and function.
+#include "Language/ImportImpl.h"
+#include "Language/Printer.h"
+#include "Support/File.h"
+
+using namespace mlir;
+
+namespace varve::importer {
+
+using ast::Expr;
+using ast::ExprKind;
+
+// ---- data ----
+
+namespace {
+struct KnownField {
+  const char *name;
+  std::vector<int64_t> shape;
+  int64_t classes;
+};
+/// Data sets that know their fields.
+const std::map<std::string, std::vector<KnownField>> &knownSets() {
+  static const std::map<std::string, std::vector<KnownField>> table = {
+      {"mnist", {{"image", {28, 28}, 0}, {"label", {}, 10}}},
+      {"fashion_mnist", {{"image", {28, 28}, 0}, {"label", {}, 10}}},
+      {"cifar10", {{"image", {3, 32, 32}, 0}, {"label", {}, 10}}},
+      {"cifar100", {{"image", {3, 32, 32}, 0}, {"label", {}, 100}}},
+  };
+  return table;
+}
+
+/// The narrowest type that a class of so many is stored in.
+Type classType(OpBuilder &b, int64_t classes) {
+  unsigned width = classes <= 256 ? 8 : classes <= 65536 ? 16 : 32;
+  return IntegerType::get(b.getContext(), width, IntegerType::Unsigned);
+}
+} // namespace
+
+bool Importer::readField(Frame &frame, const ast::Field &node) {
+  SampleField field;
+  field.name = node.name.text;
+  for (const ast::StringLiteral &column : node.from)
+    field.from.push_back(column.text);
+  const ast::Type &type = node.type;
+  if (type.kind == ast::Type::Kind::Class) {
+    for (const Expr &expr : type.classes) {
+      Datum datum = value(frame, expr);
+      if (datum.isPoison())
+        return false;
+      bool count = datum.is(Datum::Kind::Int) && type.classes.size() == 1;
+      if (count && datum.intValue > 0 && datum.intValue < (1 << 30)) {
+        field.classes = datum.intValue;
+      } else if (datum.is(Datum::Kind::String)) {
+        field.classNames.push_back(datum.text);
+        field.classes = field.classNames.size();
+      } else {
+        error(frame, expr.span,
+              "`class` has their number or their names, this is " +
+                  describe(datum));
+        return false;
+      }
+    }
+    field.stored = RankedTensorType::get({}, classType(builder, field.classes));
+  } else if (Type element = elementType(&context, type.name.text);
+             type.kind == ast::Type::Kind::Static && element) {
+    field.stored = RankedTensorType::get({}, element);
+  } else {
+    field.stored = declaredType(frame, type);
+    if (!field.stored)
+      return false;
+  }
+  info.fields.push_back(std::move(field));
+  return true;
+}
+
+bool Importer::readData(Frame &frame, const ast::Data &data) {
+  const std::string &name = data.set.text;
+  info.dataName = name;
+  static const std::set<std::string> later = {"images", "image_pairs", "text",
+                                              "parallel_text"};
+  bool declared = name == "csv" || name == "npz";
+  auto known = knownSets().find(name);
+  if (later.count(name)) {
+    refuse(frame, data.set.span,
+           "data set `" + name + "` is not supported yet");
+    return false;
+  }
+  if (!declared && known == knownSets().end()) {
+    std::vector<std::string> names = {"csv", "npz"};
+    for (const auto &[set, fields] : knownSets())
+      names.push_back(set);
+    error(frame, data.set.span, "unknown data set `" + name + "`",
+          suggest(name, names));
+    return false;
+  }
+  for (const ast::Argument &argument : data.arguments) {
+    Datum datum = value(frame, argument.value);
+    if (datum.isPoison())
+      return false;
+    info.options[argument.name ? argument.name->text : "path"] =
+        datum.is(Datum::Kind::String) ? datum.text : describe(datum);
+  }
+  if (data.fields) {
+    for (const ast::Field &field : *data.fields)
+      if (!readField(frame, field))
+        return false;
+  } else if (declared) {
+    error(frame, data.set.span, "`" + name + "` needs its fields",
+          "such as `{ x: f32[4] label: class(3) }`");
+    return false;
+  } else {
+    for (const KnownField &field : known->second) {
+      Type element = field.classes ? classType(builder, field.classes)
+                                   : elementType(&context, "u8");
+      info.fields.push_back({field.name,
+                             RankedTensorType::get(field.shape, element),
+                             field.classes,
+                             {},
+                             {}});
+    }
+  }
+  return true;
+}
+
+// ---- optimizer and groups ----
+
+namespace {
+struct OptimizerArgument {
+  const char *name;
+  double value;
+};
+const std::map<std::string, std::vector<OptimizerArgument>> &optimizers() {
+  // `betas` and `nesterov` are no single number.
+  static const std::map<std::string, std::vector<OptimizerArgument>> table = {
+      {"sgd", {{"lr", 1e-3}, {"momentum", 0}, {"weight_decay", 0}}},
+      {"adam", {{"lr", 1e-3}, {"eps", 1e-8}, {"weight_decay", 0}}},
+      {"adamw", {{"lr", 1e-3}, {"eps", 1e-8}, {"weight_decay", 1e-2}}},
+      {"rmsprop", {{"lr", 1e-2}, {"alpha", 0.99}, {"eps", 1e-8}}},
+      {"adagrad", {{"lr", 1e-2}, {"eps", 1e-10}}},
+  };
+  return table;
+}
+bool hasBetas(StringRef name) { return name.starts_with("adam"); }
+
+std::vector<std::string> argumentNames(const std::string &optimizer) {
+  std::vector<std::string> names;
+  for (const OptimizerArgument &argument : optimizers().at(optimizer))
+    names.push_back(argument.name);
+  if (hasBetas(optimizer))
+    names.push_back("betas");
+  if (optimizer == "sgd")
+    names.push_back("nesterov");
+  return names;
+}
+} // namespace
+
+bool Importer::readHyper(Frame &frame, const std::string &owner,
+                         ArrayRef<ast::Argument> arguments,
+                         std::map<std::string, Attribute> &out) {
+  std::vector<std::string> known = argumentNames(info.optimizer);
+  for (const ast::Argument &argument : arguments) {
+    // The learning rate may stand first, without its name.
+    std::string key = argument.name ? argument.name->text : "lr";
+    Span at = argument.name ? argument.name->span : argument.value.span;
+    if (!llvm::is_contained(known, key)) {
+      error(frame, at, "`" + owner + "` has no argument `" + key + "`",
+            suggest(key, known));
+      return false;
+    }
+    Datum datum = value(frame, argument.value);
+    if (datum.isPoison())
+      return false;
+    auto wrong = [&](const char *wanted) {
+      error(frame, argument.value.span,
+            "`" + key + "` is " + wanted + ", this is " + describe(datum));
+      return false;
+    };
+    if (key == "betas") {
+      if (!datum.is(Datum::Kind::List) || datum.items.size() != 2)
+        return wrong("two numbers");
+      SmallVector<Attribute> betas;
+      for (const Datum &item : datum.items) {
+        if (!item.isNumber() || item.number() < 0 || item.number() >= 1)
+          return wrong("two numbers from 0 to below 1");
+        betas.push_back(builder.getF64FloatAttr(item.number()));
+      }
+      out[key] = builder.getArrayAttr(betas);
+    } else if (key == "nesterov") {
+      if (!datum.is(Datum::Kind::Bool))
+        return wrong("a bool");
+      out[key] = builder.getBoolAttr(datum.boolValue);
+    } else {
+      if (!datum.isNumber())
+        return wrong("a number");
+      if (datum.number() < 0)
+        return wrong("not negative");
+      out[key] = builder.getF64FloatAttr(datum.number());
+    }
+  }
+  return true;
+}
+
+bool Importer::readOptimizer(Frame &frame, const Expr &expr) {
+  const Expr &named = expr.is(ExprKind::Call) ? expr.callee() : expr;
+  std::vector<std::string> known;
+  for (const auto &[name, arguments] : optimizers())
+    known.push_back(name);
+  if (!named.is(ExprKind::Name) || !optimizers().count(named.text)) {
+    error(frame, named.span, "unknown optimizer `" + print(named) + "`",
+          suggest(named.text, known));
+    return false;
+  }
+  info.optimizer = named.text;
+  for (const OptimizerArgument &argument : optimizers().at(named.text))
+    info.hyper[argument.name] = builder.getF64FloatAttr(argument.value);
+  if (hasBetas(named.text))
+    info.hyper["betas"] = builder.getArrayAttr(
+        {builder.getF64FloatAttr(0.9), builder.getF64FloatAttr(0.999)});
+  if (named.text == "sgd")
+    info.hyper["nesterov"] = builder.getBoolAttr(false);
+  if (!expr.is(ExprKind::Call))
+    return true;
+  return readHyper(frame, named.text, expr.arguments, info.hyper);
+}
+
+// ---- all settings ----
+
+static std::string termName(const ast::Term &term, const std::string &single) {
+  if (term.name)
+    return term.name->text;
+  const Expr &expr = term.value;
+  if (!single.empty())
+    return single;
+  if (expr.is(ExprKind::Name))
+    return expr.text;
+  if (expr.is(ExprKind::Call) && expr.callee().is(ExprKind::Name))
+    return expr.callee().text;
+  return print(expr);
+}
+
+static void nameTerms(ArrayRef<const ast::Term *> terms, const char *single,
+                      std::vector<std::string> &names) {
+  std::set<std::string> taken;
+  for (const ast::Term *term : terms) {
+    std::string name = termName(*term, terms.size() == 1 ? single : "");
+    std::string unique = name;
+    for (int i = 2; !taken.insert(unique).second; ++i)
+      unique = name + std::to_string(i);
+    names.push_back(unique);
+  }
+}
+
+bool Importer::readSettings() {
+  Frame frame;
+  frame.blockName = "train";
+  frame.scope = mainScope;
+  for (const auto &[name, size] : request.dims)
+    frame.names[name] = Datum::of(size);
+  size_t before = diagnostics.errors().size();
+  if (train) {
+    // Groups and freezes ask for the optimizer's arguments, so it goes first.
+    for (const ast::Setting &setting : train->settings.list)
+      if (auto *node = setting.as<ast::Value>())
+        if (node->keyword.text == "optimizer")
+          readOptimizer(frame, node->value);
+    for (const ast::Setting &setting : train->settings.list)
+      readTrainSetting(frame, setting);
+    if (info.dataName.empty())
+      error(frame, train->model.span, "`train` has no data",
+            "write `data mnist`");
+    if (info.optimizer.empty() && request.function == "train_step")
+      error(frame, train->model.span, "`train` has no optimizer",
+            "write `optimizer adam(lr: 1e-3)`");
+    if (info.batch == 0)
+      info.batch = 32;
+  }
+  if (infer)
+    for (const ast::Setting &setting : infer->settings.list)
+      readInferSetting(frame, setting);
+  nameTerms(info.losses, "loss", info.lossNames);
+  nameTerms(info.metrics, "", info.metricNames);
+  nameTerms(info.outputs, "", info.outputNames);
+  return diagnostics.errors().size() == before;
+}
+
+bool Importer::readTrainSetting(Frame &frame, const ast::Setting &setting) {
+  bool trains = request.function == "train_step";
+  if (auto *data = setting.as<ast::Data>())
+    return readData(frame, *data);
+  if (auto *prepare = setting.as<ast::Prepare>()) {
+    info.prepare = prepare;
+    return true;
+  }
+  if (auto *term = setting.as<ast::Term>()) {
+    if (term->kind == ast::TermKind::Output) {
+      error(frame, setting.keyword.span, "`output` stands in `infer`");
+      return false;
+    }
+    (term->kind == ast::TermKind::Loss ? info.losses : info.metrics)
+        .push_back(term);
+    return true;
+  }
+  if (auto *match = setting.as<ast::Match>()) {
+    if (match->kind == ast::MatchKind::Lora) {
+      if (trains)
+        refuse(frame, setting.keyword.span, "`lora` is not supported yet");
+      return !trains;
+    }
+    MatchRule rule{match, {}};
+    if (match->kind == ast::MatchKind::Freeze) {
+      if (!match->arguments.empty() && trains) {
+        refuse(frame, match->arguments[0].value.span,
+               "`freeze` with arguments is not supported yet");
+        return false;
+      }
+      info.freezes.push_back(std::move(rule));
+      return true;
+    }
+    if (info.optimizer.empty())
+      return false;
+    if (!readHyper(frame, "group", match->arguments, rule.values))
+      return false;
+    info.groups.push_back(std::move(rule));
+    return true;
+  }
+  if (auto *learning = setting.as<ast::Learning>()) {
+    static const std::vector<std::string> known = {
+        "end_to_end",       "greedy",  "decoupled",      "pipeline",
+        "local_similarity", "infopro", "forward_forward"};
+    if (!llvm::is_contained(known, learning->name.text)) {
+      error(frame, learning->name.span,
+            "unknown learning `" + learning->name.text + "`",
+            suggest(learning->name.text, known));
+      return false;
+    }
+    if (trains && learning->name.text != "end_to_end") {
+      refuse(frame, learning->name.span,
+             "learning `" + learning->name.text + "` is not supported yet");
+      return false;
+    }
+    return true;
+  }
+  if (auto *node = setting.as<ast::Value>())
+    return readValue(frame, *node, trains);
+  error(frame, setting.keyword.span,
+        "`" + setting.keyword.text + "` does not stand in `train`");
+  return false;
+}
+
+bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
+  const std::string &key = node.keyword.text;
+  const Expr &expr = node.value;
+  if (key == "optimizer")
+    return true;
+  if (key == "schedule") {
+    info.schedule = &expr;
+    return true;
+  }
+  Datum datum = value(frame, expr);
+  if (datum.isPoison())
+    return false;
+  auto wrong = [&](const std::string &wanted) {
+    error(frame, expr.span,
+          "`" + key + "` is " + wanted + ", this is " + describe(datum));
+    return false;
+  };
+  auto count = [&](int64_t &out, int64_t least) {
+    if (!datum.is(Datum::Kind::Int) || datum.intValue < least)
+      return wrong("an int of " + std::to_string(least) + " or more");
+    out = datum.intValue;
+    return true;
+  };
+  auto text = [&](std::string &out) {
+    if (!datum.is(Datum::Kind::String))
+      return wrong("a string");
+    out = datum.text;
+    return true;
+  };
+  auto positive = [&](std::optional<double> &out) {
+    if (!datum.isNumber() || !(datum.number() > 0))
+      return wrong("a positive number");
+    out = datum.number();
+    return true;
+  };
+  if (key == "batch")
+    return count(info.batch, 1);
+  if (key == "epochs")
+    return count(info.epochs, 1);
+  if (key == "steps")
+    return count(info.steps, 1);
+  if (key == "seed")
+    return count(info.seed, 0);
+  if (key == "patience")
+    return count(info.patience, 1);
+  if (key == "checkpoint_every")
+    return count(info.checkpointEvery, 1);
+  if (key == "monitor")
+    return text(info.monitor);
+  if (key == "init_from")
+    return text(info.initFrom);
+  if (key == "clip_norm")
+    return positive(info.clipNorm);
+  if (key == "clip_value")
+    return positive(info.clipValue);
+  if (key == "validate") {
+    if (!datum.isNumber() || datum.number() < 0 || datum.number() >= 1)
+      return wrong("a part from 0 to below 1");
+    info.validate = datum.number();
+    return true;
+  }
+  // What changes nothing yet is refused, but for its neutral value.
+  bool neutral = (key == "accumulate" && datum.is(Datum::Kind::Int) &&
+                  datum.intValue == 1) ||
+                 (key == "precision" && datum.is(Datum::Kind::Dtype) &&
+                  datum.dtype.isF32()) ||
+                 (key == "numerics" && datum.is(Datum::Kind::String) &&
+                  datum.text == "strict") ||
+                 (key == "mixup" && datum.isNumber() && datum.number() == 0);
+  if (neutral || !trains)
+    return true;
+  refuse(frame, node.keyword.span,
+         "`" + key + " " + print(expr) + "` is not supported yet");
+  return false;
+}
+
+bool Importer::readInferSetting(Frame &frame, const ast::Setting &setting) {
+  bool infers = request.function == "infer";
+  if (auto *term = setting.as<ast::Term>()) {
+    if (term->kind != ast::TermKind::Output) {
+      error(frame, setting.keyword.span,
+            "`" + setting.keyword.text + "` stands in `train`");
+      return false;
+    }
+    info.outputs.push_back(term);
+    return true;
+  }
+  if (auto *labels = setting.as<ast::Labels>())
+    return readLabels(frame, *labels);
+  if (!infers)
+    return true;
+  refuse(frame, setting.keyword.span,
+         "`" + setting.keyword.text + "` in `infer` is not supported yet");
+  return false;
+}
+
+bool Importer::readLabels(Frame &frame, const ast::Labels &labels) {
+  Datum datum = value(frame, labels.value);
+  if (datum.isPoison())
+    return false;
+  std::vector<std::string> &names = info.labels[labels.output.text];
+  if (datum.is(Datum::Kind::String)) {
+    size_t slash = request.path.rfind('/');
+    std::string folder =
+        slash == std::string::npos ? "" : request.path.substr(0, slash + 1);
+    std::string path = datum.text;
+    if (!StringRef(path).starts_with("/"))
+      path = folder + path;
+    Result<std::string> text = readFile(path, 16 << 20);
+    if (!text) {
+      error(frame, labels.value.span, text.error().message);
+      return false;
+    }
+    filesRead.push_back(path);
+    SmallVector<StringRef> lines;
+    StringRef(*text).split(lines, '\n');
+    for (StringRef line : lines)
+      names.push_back(line.rtrim("\r").str());
+    while (!names.empty() && names.back().empty())
+      names.pop_back();
+    return true;
+  }
+  bool strings = datum.is(Datum::Kind::List);
+  for (const Datum &item : datum.items)
+    strings &= item.is(Datum::Kind::String);
+  if (!strings) {
+    error(frame, labels.value.span,
+          "labels are a list of strings or a file, this is " + describe(datum));
+    return false;
+  }
+  for (const Datum &item : datum.items)
+    names.push_back(item.text);
+  return true;
+}
+
+} // namespace varve::importer

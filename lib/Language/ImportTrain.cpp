@@ -1,0 +1,388 @@
+// The functions of a program: a training or evaluation step over a batch of
+// stored samples, and inference over the model's inputs.
+#include "Language/ImportImpl.h"
+#include "Language/Printer.h"
+
+using namespace mlir;
+
+namespace varve::importer {
+
+using ast::Expr;
+using ast::Term;
+using ast::TermKind;
+
+// ---- the frame of a function ----
+
+void Importer::beginFunction(const std::string &name, int64_t batch) {
+  for (auto &[key, variable] : variables) {
+    variable.declared = variable.updated = false;
+    variable.value = {};
+  }
+  ordinals.clear();
+  returned.clear();
+  returnedInfo.clear();
+  samples.clear();
+  modelNames.clear();
+  modelResults.clear();
+  resultOrder.clear();
+  samplesInBatch = batch;
+
+  Location loc = FileLineColLoc::get(&context, request.path, 1, 1);
+  builder.setInsertionPointToEnd(&program.getBody().front());
+  ArrayAttr none = builder.getArrayAttr({});
+  func = FuncOp::create(builder, loc, name, none, none, none, none, batch,
+                        DictionaryAttr());
+  Block *body = &func.getBody().emplaceBlock();
+  builder.setInsertionPointToEnd(body);
+  step = func.addUse(counter);
+}
+
+Value Importer::addInput(Type type, const std::string &name, StringRef kind) {
+  return func.addInput(
+      type, builder.getDictionaryAttr(
+                {builder.getNamedAttr("name", builder.getStringAttr(name)),
+                 builder.getNamedAttr("kind", builder.getStringAttr(kind))}));
+}
+
+void Importer::addResult(Value value, const std::string &name,
+                         const std::string &kind) {
+  returned.push_back(value);
+  returnedInfo.push_back(builder.getDictionaryAttr(
+      {builder.getNamedAttr("name", builder.getStringAttr(name)),
+       builder.getNamedAttr("kind", builder.getStringAttr(kind))}));
+}
+
+void Importer::finishFunction(bool updates) {
+  SmallVector<Attribute> updated;
+  if (updates)
+    for (auto &[key, variable] : variables)
+      if (variable.updated) {
+        updated.push_back(FlatSymbolRefAttr::get(variable.op.getSymNameAttr()));
+        returned.push_back(variable.value);
+      }
+  ReturnOp::create(builder, func.getLoc(), returned);
+  func.setResultsAttr(builder.getArrayAttr(returnedInfo));
+  func.setUpdatesAttr(builder.getArrayAttr(updated));
+  prune();
+}
+
+// What nothing reads goes: operations, then state and inputs. Inputs of the
+// model and the indices stay, they are the interface.
+void Importer::prune() {
+  Block &body = func.getBody().front();
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+  SmallVector<Attribute> inputs, uses;
+  unsigned count = func.getNumInputs();
+  llvm::BitVector dead(body.getNumArguments());
+  for (BlockArgument argument : body.getArguments()) {
+    unsigned i = argument.getArgNumber();
+    bool input = i < count;
+    Attribute entry = input ? func.getInputs()[i] : func.getUses()[i - count];
+    bool keep = !argument.use_empty();
+    if (input) {
+      StringRef kind = ::mlir::cast<DictionaryAttr>(entry)
+                           .getAs<StringAttr>("kind")
+                           .getValue();
+      keep |= kind == "input" || kind == "indices";
+    }
+    if (keep)
+      (input ? inputs : uses).push_back(entry);
+    else
+      dead.set(i);
+  }
+  body.eraseArguments(dead);
+  func.setInputsAttr(builder.getArrayAttr(inputs));
+  func.setUsesAttr(builder.getArrayAttr(uses));
+}
+
+// ---- samples ----
+
+// One input for each stored field, gathered by the indices of the batch.
+void Importer::gatherSamples(Frame &frame) {
+  Location loc = func.getLoc();
+  Type i64 = builder.getIntegerType(64);
+  SmallVector<Value> stored;
+  for (const SampleField &field : info.fields) {
+    SmallVector<int64_t> shape = {ShapedType::kDynamic};
+    shape.append(field.stored.getShape().begin(),
+                 field.stored.getShape().end());
+    stored.push_back(
+        addInput(RankedTensorType::get(shape, field.stored.getElementType()),
+                 field.name, "field"));
+  }
+  Value indices = addInput(RankedTensorType::get({samplesInBatch}, i64),
+                           "indices", "indices");
+  auto scalar = [&](const char *name) {
+    return addInput(RankedTensorType::get({}, i64), name, name);
+  };
+  seed = scalar("seed");
+  epoch = scalar("epoch");
+  epochs = scalar("epochs");
+  steps = scalar("steps");
+  for (auto [field, value] : llvm::zip(info.fields, stored)) {
+    Value batch = GatherOp::create(builder, loc, value, indices);
+    if (field.classes > 0) // A class is an i64, however it is stored.
+      batch = CastOp::create(builder, loc, batch, i64);
+    frame.names[field.name] = Datum::of(batch, /*batched=*/true);
+  }
+}
+
+bool Importer::runPrepare(Frame &settings) {
+  Frame frame;
+  frame.blockName = "prepare";
+  frame.scope = mainScope;
+  frame.training = settings.training;
+  frame.batched = true;
+  frame.path = frame.root = "prepare";
+  gatherSamples(frame);
+  size_t before = diagnostics.errors().size();
+  if (info.prepare)
+    runBody(frame, info.prepare->body);
+  // From here on a batch is a tensor like others.
+  for (auto &[name, datum] : frame.names) {
+    if (datum.isTensor() && !datum.batched) {
+      SmallVector<int64_t> shape = {samplesInBatch};
+      shape.append(datum.shape().begin(), datum.shape().end());
+      Value value = broadcastTo(frame, {}, datum, shape, true);
+      datum = Datum::of(value, true);
+    }
+    datum.batched = false;
+    samples[name] = datum;
+  }
+  return diagnostics.errors().size() == before;
+}
+
+// ---- the model ----
+
+bool Importer::runModel(Frame &settings,
+                        const std::map<std::string, Datum> &inputs,
+                        ArrayRef<ast::Argument> statics) {
+  Frame frame;
+  frame.blockName = model->name.text;
+  frame.block = model;
+  frame.scope = mainScope;
+  frame.caller = &settings;
+  frame.training = settings.training;
+  std::vector<BoundArgument> bound;
+  for (const ast::Input &input : model->inputs) {
+    BoundArgument argument{&input, {}, input.name.span, false};
+    auto given = inputs.find(input.name.text);
+    auto set = modelSets.find(input.name.text);
+    bool tensor = input.type.kind == ast::Type::Kind::Tensor;
+    const Expr *expr = nullptr;
+    for (const ast::Argument &other : statics)
+      if (other.name && other.name->text == input.name.text)
+        expr = &other.value;
+    if (set != modelSets.end())
+      expr = &set->second;
+    if (tensor && given != inputs.end()) {
+      argument.value = given->second;
+      argument.given = true;
+    } else if (expr && !tensor) {
+      argument.value = value(settings, *expr);
+      argument.span = expr->span;
+      argument.given = true;
+    } else if (!input.fallback) {
+      std::vector<std::string> known;
+      for (const auto &[name, datum] : inputs)
+        known.push_back(name);
+      error(settings, input.name.span,
+            tensor ? "`" + input.name.text + "` is no field of the data set"
+                   : "`" + input.name.text + "` has no value",
+            tensor ? suggest(input.name.text, known)
+                   : "give it a default: `= ...`");
+      return false;
+    }
+    bound.push_back(std::move(argument));
+  }
+  size_t before = diagnostics.errors().size();
+  Datum out = runBlock(frame, bound, model->name.span);
+  if (out.isPoison() || diagnostics.errors().size() != before)
+    return false;
+  modelNames = frame.names;
+  modelLayers = frame.layers;
+  for (const auto &[name, owner] : frame.dimOwner)
+    modelDims.emplace(name, frame.names[name].intValue);
+  for (auto [i, result] : llvm::enumerate(model->results)) {
+    std::string name = result.name ? result.name->text
+                       : model->results.size() == 1
+                           ? "output"
+                           : "output" + std::to_string(i);
+    modelResults[name] = frame.results[i];
+    resultOrder.push_back(name);
+  }
+  return true;
+}
+
+/// Names that losses, metrics and outputs see: later ones hide earlier ones.
+void Importer::bindTermNames(Frame &frame) {
+  for (const auto *names : {&modelNames, &samples, &modelResults})
+    for (const auto &[name, datum] : *names)
+      frame.names[name] = datum;
+  frame.layers = modelLayers;
+}
+
+void Importer::bindProgress(Frame &frame, bool totals) {
+  auto bind = [&](const char *name, Value counted) {
+    if (frame.names.count(name) && !totals)
+      return;
+    Value real =
+        CastOp::create(builder, func.getLoc(), counted, builder.getF32Type());
+    frame.names[name] = Datum::of(real);
+  };
+  bind("step", step);
+  bind("epoch", epoch);
+  if (totals) {
+    bind("steps", steps);
+    bind("epochs", epochs);
+  }
+}
+
+// ---- train and eval ----
+
+/// The value of a loss, metric or schedule: a number, as f32[].
+Value Importer::scalarTerm(Frame &frame, const Expr &expr, const char *what) {
+  Datum datum = value(frame, expr);
+  if (datum.isPoison())
+    return {};
+  Type f32 = builder.getF32Type();
+  if (datum.isNumber())
+    datum = constant(frame, expr.span, datum, f32);
+  if (!datum.isTensor() || datum.rank() != 0 || !isFloat(datum.element())) {
+    bool number = datum.isTensor() && isFloat(datum.element());
+    error(frame, expr.span,
+          std::string(what) + " is f32[], this is " + describe(datum),
+          number ? "add `mean(...)`" : "");
+    return {};
+  }
+  return cast(frame, expr.span, datum.tensor, f32);
+}
+
+bool Importer::buildStep(const std::string &name) {
+  int64_t batch = request.batch > 0 ? request.batch : info.batch;
+  beginFunction(name, batch);
+  Frame settings;
+  settings.blockName = "train";
+  settings.scope = mainScope;
+  settings.training = name == "train_step";
+  if (!runPrepare(settings) || !runModel(settings, samples, {}))
+    return false;
+
+  Frame terms = settings;
+  bindTermNames(terms);
+  bindProgress(terms, /*totals=*/false);
+  Value total;
+  SmallVector<Value> parts;
+  for (const Term *term : info.losses) {
+    Value part = scalarTerm(terms, term->value, "a loss");
+    if (!part)
+      return false;
+    parts.push_back(part);
+    total = total ? buildValue(terms, term->value.span, "add", {total, part})
+                  : part;
+  }
+  if (!total) {
+    error(settings, train->model.span, "`train` has no loss",
+          "write `loss ...`");
+    return false;
+  }
+  addResult(total, "loss", "loss");
+  if (parts.size() > 1 || info.losses[0]->name)
+    for (auto [part, partName] : llvm::zip(parts, info.lossNames))
+      addResult(part, partName, "loss_part");
+  for (auto [term, metricName] : llvm::zip(info.metrics, info.metricNames)) {
+    Value metric = scalarTerm(terms, term->value, "a metric");
+    if (!metric)
+      return false;
+    addResult(metric, metricName, "metric");
+  }
+  if (settings.training && info.schedule) {
+    Frame schedule = settings;
+    bindProgress(schedule, /*totals=*/true);
+    Value factor = scalarTerm(schedule, *info.schedule, "a schedule");
+    if (!factor)
+      return false;
+    addResult(factor, "schedule", "schedule");
+  }
+  finishFunction(settings.training);
+  if (settings.training)
+    func.setTrainAttr(trainAttribute());
+  return checkPatterns(settings);
+}
+
+// ---- infer ----
+
+bool Importer::buildInfer() {
+  int64_t batch = std::max<int64_t>(request.batch, 1);
+  beginFunction("infer", batch);
+  Frame settings;
+  settings.blockName = "infer";
+  settings.scope = mainScope;
+  std::map<std::string, Datum> inputs;
+  // The first axis of the first input counts samples.
+  Frame dims = settings;
+  for (const auto &[name, size] : request.dims)
+    dims.names.emplace(name, Datum::of(size));
+  for (const auto &[name, size] : modelDims)
+    dims.names.emplace(name, Datum::of(size));
+  bool first = true;
+  for (const ast::Input &input : model->inputs) {
+    if (input.type.kind != ast::Type::Kind::Tensor || input.fallback)
+      continue;
+    const auto &shape = input.type.dims;
+    bool named = !shape.empty() && shape[0].size &&
+                 shape[0].size->is(ast::ExprKind::Name);
+    if (first && named)
+      dims.names[shape[0].size->text] = Datum::of(batch);
+    first = false;
+    for (const ast::Dim &dim : shape)
+      if (dim.size && dim.size->is(ast::ExprKind::Name) &&
+          !dims.names.count(dim.size->text)) {
+        const std::string &name = dim.size->text;
+        error(settings, dim.span, "the size of `" + name + "` is not known",
+              "give it: `--dim " + name + "=...`");
+        return false;
+      }
+    RankedTensorType type = declaredType(dims, input.type);
+    if (!type)
+      return false;
+    inputs[input.name.text] =
+        Datum::of(addInput(type, input.name.text, "input"));
+  }
+  Type i64 = builder.getIntegerType(64);
+  seed = addInput(RankedTensorType::get({}, i64), "seed", "seed");
+  ArrayRef<ast::Argument> statics;
+  if (infer)
+    statics = infer->arguments;
+  if (!runModel(settings, inputs, statics))
+    return false;
+
+  Frame terms = settings;
+  bindTermNames(terms);
+  for (const auto &[name, datum] : inputs)
+    terms.names.emplace(name, datum);
+  bool outputs = false;
+  for (auto [term, name] : llvm::zip(info.outputs, info.outputNames)) {
+    Datum out = value(terms, term->value);
+    if (out.isPoison())
+      return false;
+    if (out.isNumber() || out.is(Datum::Kind::List))
+      out = constant(terms, term->value.span, out, builder.getF32Type());
+    if (!out.isTensor()) {
+      error(terms, term->value.span,
+            "an output is a tensor, this is " + describe(out));
+      return false;
+    }
+    addResult(out.tensor, name, "output");
+    outputs = true;
+  }
+  if (!outputs)
+    for (const std::string &name : resultOrder)
+      addResult(modelResults[name].tensor, name, "output");
+  finishFunction(/*updates=*/false);
+  return true;
+}
+
+} // namespace varve::importer
