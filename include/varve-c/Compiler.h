@@ -29,6 +29,12 @@ enum varve_output {
   VARVE_OUTPUT_LLVM_IR = 2,  /* .ll */
   VARVE_OUTPUT_MLIR = 3,     /* .mlir, before codegen */
   VARVE_OUTPUT_ASSEMBLY = 4, /* .s */
+  /* An artifact with the runtime inside and a C header, for programs that know
+   * nothing of Varve. */
+  VARVE_OUTPUT_LIBRARY = 5,
+  /* No file: the result's text is JSON about layers, shapes, parameters, FLOPs
+   * and memory. */
+  VARVE_OUTPUT_REPORT = 6,
 };
 
 /* A function of the program at one batch size. */
@@ -51,7 +57,8 @@ struct varve_compile_request {
   int64_t output; /* enum varve_output */
   /* Where the output goes; written whole or not at all. */
   const char *output_path;
-  const char *weights; /* safetensors to embed, or null */
+  const char *header_path; /* of a library's C header */
+  const char *weights;     /* safetensors for a library to carry, or null */
 };
 
 struct varve_compile_result {
@@ -62,6 +69,7 @@ struct varve_compile_result {
   /* Every file that was read (the model, what it uses and imports), one a
    * line; together with the request they determine the output. */
   char *dependencies;
+  char *text; /* of VARVE_OUTPUT_REPORT; else "" */
 };
 
 /* "0.1.0 (LLVM 22.1.0)": a part of cache keys. Lives forever. */

@@ -38,6 +38,13 @@ struct RunArgs {
 };
 int runRun(const RunArgs &args);
 
+struct CompileArgs {
+  std::string file, weights, function = "infer", cpu, output, header;
+  std::vector<std::string> sets, disabledPasses;
+  std::vector<int64_t> batches; ///< empty: the model's
+};
+int runCompile(const CompileArgs &args);
+
 struct BenchArgs {
   ModelArgs model;
   std::string function = "train_step";

@@ -33,20 +33,26 @@ CLI::App *addVerb(CLI::App &app, std::function<int()> &action, const char *name,
   return verb;
 }
 
-void addModelFlags(CLI::App &verb, ModelArgs &args, bool json) {
-  verb.add_option("FILE", args.file,
-                  "model file (.varve), or an artifact (.so)")
-      ->required();
-  verb.add_option("--set", args.sets,
+void addFileFlags(CLI::App &verb, std::string &file,
+                  std::vector<std::string> &sets,
+                  std::vector<std::string> &disabledPasses,
+                  const char *description) {
+  verb.add_option("FILE", file, description)->required();
+  verb.add_option("--set", sets,
                   "override a setting: optimizer.lr=0.01, model.depth=56")
       ->type_name("KEY=VALUE")
       ->take_all()
       ->expected(1);
-  verb.add_option("--disable-pass", args.disabledPasses,
+  verb.add_option("--disable-pass", disabledPasses,
                   "leave a pass of the compiler out")
       ->type_name("NAME")
       ->take_all()
       ->expected(1);
+}
+
+void addModelFlags(CLI::App &verb, ModelArgs &args, bool json) {
+  addFileFlags(verb, args.file, args.sets, args.disabledPasses,
+               "model file (.varve), or an artifact (.so)");
   verb.add_option("--threads", args.threads, "threads of the team; 0: all CPUs")
       ->type_name("T")
       ->check(CLI::Range(0, 1024));
@@ -139,6 +145,43 @@ void addRun(CLI::App &app, std::function<int()> &action) {
       ->required();
 }
 
+void addCompile(CLI::App &app, std::function<int()> &action) {
+  static CompileArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "compile", "Compile ahead of time",
+      "  varve compile mnist_mlp.varve --weights mnist_mlp.safetensors \\\n"
+      "            -o libmnist.so --header mnist.h\n"
+      "  varve compile mnist_mlp.varve --function train_step --batch 128 \\\n"
+      "            --batch 96 -o libtrain.so --header train.h\n"
+      "  varve compile mnist_mlp.varve -o mnist.s --target-cpu x86-64-v4\n"
+      "A library with a header needs libc and libm only; without one, a .so "
+      "is an\nartifact for the other verbs. Else -o ends in .o, .ll, .mlir or "
+      ".s.",
+      [] { return runCompile(args); });
+  addFileFlags(*verb, args.file, args.sets, args.disabledPasses,
+               "model file (.varve)");
+  verb->add_option("-o", args.output, "what to write; its ending says the kind")
+      ->type_name("OUT.{so,o,ll,mlir,s}")
+      ->required();
+  verb->add_option("--header", args.header, "the C header of a library")
+      ->type_name("LIB.h");
+  verb->add_option("--weights", args.weights, "weights for a library to carry")
+      ->type_name("W.safetensors");
+  verb->add_option("--function", args.function, "infer, train_step, eval_step")
+      ->check(CLI::IsMember({"infer", "train_step", "eval_step"}))
+      ->type_name("NAME")
+      ->capture_default_str();
+  verb->add_option("--batch", args.batches,
+                   "samples in a call; several for the last batch")
+      ->type_name("N")
+      ->take_all()
+      ->expected(1)
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--target-cpu", args.cpu,
+                   "x86-64-v3, x86-64-v4 or neon; else this machine's")
+      ->type_name("CPU");
+}
+
 void addBench(CLI::App &app, std::function<int()> &action) {
   static BenchArgs args;
   CLI::App *verb = addVerb(
@@ -206,6 +249,7 @@ int run(int argc, char **argv) {
   addTrain(app, action);
   addEval(app, action);
   addRun(app, action);
+  addCompile(app, action);
   addBench(app, action);
   addFmt(app, action);
   addCache(app, action);

@@ -1,0 +1,88 @@
+// `varve compile`: ahead of time, to a library with a C header or to a form
+// that other tools take.
+#include "Driver/CompilerLibrary.h"
+#include "Verbs.h"
+#include <cstdio>
+#include <filesystem>
+#include <fmt/format.h>
+
+namespace varve::cli {
+namespace {
+
+Result<varve_output> outputOf(const CompileArgs &args) {
+  std::string end = std::filesystem::path(args.output).extension().string();
+  if (!args.header.empty() && end != ".so")
+    return Error{fmt::format("a header goes with a library (.so), not with "
+                             "'{}'",
+                             args.output),
+                 ErrorKind::Usage};
+  if (end == ".so")
+    return args.header.empty() ? VARVE_OUTPUT_ARTIFACT : VARVE_OUTPUT_LIBRARY;
+  if (end == ".o")
+    return VARVE_OUTPUT_OBJECT;
+  if (end == ".ll")
+    return VARVE_OUTPUT_LLVM_IR;
+  if (end == ".mlir")
+    return VARVE_OUTPUT_MLIR;
+  if (end == ".s")
+    return VARVE_OUTPUT_ASSEMBLY;
+  return Error{
+      fmt::format("'{}' ends in none of .so, .o, .ll, .mlir, .s", args.output),
+      ErrorKind::Usage};
+}
+
+} // namespace
+
+int runCompile(const CompileArgs &args) {
+  auto output = outputOf(args);
+  if (!output)
+    return fail(output.error());
+  if (!args.weights.empty() && *output != VARVE_OUTPUT_LIBRARY)
+    return fail({"weights are carried by a library only: -o lib.so --header "
+                 "lib.h",
+                 ErrorKind::Usage});
+  auto library = CompilerLibrary::load();
+  if (!library)
+    return fail(library.error());
+  std::vector<const char *> sets, passes;
+  for (const std::string &set : args.sets)
+    sets.push_back(set.c_str());
+  for (const std::string &pass : args.disabledPasses)
+    passes.push_back(pass.c_str());
+  std::vector<varve_function_request> functions;
+  for (int64_t batch : args.batches)
+    functions.push_back({args.function.c_str(), batch});
+  if (functions.empty())
+    functions.push_back({args.function.c_str(), 0});
+  auto orNull = [](const std::string &text) {
+    return text.empty() ? nullptr : text.c_str();
+  };
+  varve_compile_request request = {};
+  request.size = sizeof request;
+  request.path = args.file.c_str();
+  request.set = sets.data();
+  request.sets = static_cast<int64_t>(sets.size());
+  request.function = functions.data();
+  request.functions = static_cast<int64_t>(functions.size());
+  request.cpu = orNull(args.cpu);
+  request.disabled_pass = passes.data();
+  request.disabled_passes = static_cast<int64_t>(passes.size());
+  request.output = *output;
+  request.output_path = args.output.c_str();
+  request.header_path = orNull(args.header);
+  request.weights = orNull(args.weights);
+  varve_compile_result result = {};
+  library->compile(&request, &result);
+  Error outcome{result.diagnostic ? result.diagnostic : "",
+                static_cast<ErrorKind>(result.status)};
+  double seconds = result.seconds;
+  bool done = result.status == VARVE_OK;
+  library->clear(&result);
+  if (!done)
+    return fail(outcome);
+  std::fputs(outcome.message.c_str(), stderr);
+  fmt::print("{} compiled in {:.3f} s\n", args.output, seconds);
+  return 0;
+}
+
+} // namespace varve::cli
