@@ -90,10 +90,7 @@ Result<Program> Program::open(ArtifactSource source, int64_t threads,
       varve_team_create(threads == 0 ? varve_cpu_count() : threads, &error);
   if (!impl->team)
     return Error{error.message, ErrorKind::Usage};
-  Program program(std::move(impl));
-  if (Status started = program.initialize(0); !started)
-    return started.error();
-  return program;
+  return Program(std::move(impl));
 }
 
 Status Program::require(const ArtifactRequest &request) {

@@ -26,8 +26,8 @@ struct ArtifactRequest {
 using ArtifactSource =
     std::function<Result<std::string>(const ArtifactRequest &)>;
 
-/// State lives as long as the Program; it starts at the model's first values
-/// for seed 0.
+/// State lives as long as the Program. It is all zero until `initialize` or
+/// weights of a file (loadWeights).
 class Program {
 public:
   /// Gets and loads a first function. `threads` 0: as many as there are CPUs.

@@ -199,6 +199,8 @@ int runBench(const BenchArgs &args) {
   if (!model)
     return fail(model.error());
   showWarnings(*model);
+  if (Status drawn = model->program.initialize(0); !drawn)
+    return fail(drawn.error());
   int64_t batch = args.batch ? args.batch : model->settings.batch.value_or(0);
   const varve_function_desc &function =
       *model->program.find(args.function, batch);
