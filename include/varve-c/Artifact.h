@@ -132,6 +132,22 @@ struct varve_artifact {
   const struct varve_function_desc *function;
 };
 
+/* An artifact that was compiled for profiling also exports `varve_profile_v1`,
+ * a `struct varve_profile`: thread 0 counts the time of each of its calls, so
+ * that one session may run at a time. Ticks are those of the CPU's counter,
+ * which runs at a constant rate. */
+struct varve_profile_row {
+  const char *function; /* "train_step" */
+  const char *kernel;   /* "hidden"; "barrier": waiting for other threads */
+  int64_t flops, bytes; /* of one call, as far as they are known */
+  int64_t calls, ticks;
+};
+
+struct varve_profile {
+  int64_t rows;
+  struct varve_profile_row *row;
+};
+
 #ifdef __cplusplus
 }
 #endif

@@ -73,7 +73,7 @@ inline Loaded load(const std::string &bytes) {
 }
 
 inline Loaded compile(const char *text, const ArtifactDescription &description,
-                      const std::string &cpu) {
+                      const std::string &cpu, EmitOptions options = {}) {
   auto context = emitContext();
   Loaded failed;
   auto target = resolveTarget(cpu);
@@ -86,7 +86,6 @@ inline Loaded compile(const char *text, const ArtifactDescription &description,
     failed.error = "does not parse";
     return failed;
   }
-  EmitOptions options;
   options.verify = true;
   auto bytes = emitBytes(*module, description, *target, options);
   if (!bytes) {

@@ -4,6 +4,7 @@
 #include "EmitHelper.h"
 #include <atomic>
 #include <cmath>
+#include <immintrin.h>
 #include <thread>
 
 using namespace varve;
@@ -166,6 +167,104 @@ TEST_P(EmitTest, DescribesItself) {
   EXPECT_STREQ(f.args[1].name, "y");
   EXPECT_EQ(f.args[1].kind, VARVE_ARG_OUTPUT);
   EXPECT_EQ(f.args[1].shape[0], 20);
+}
+
+TEST_P(EmitTest, CountsTheTimeOfKernels) {
+  std::string text = step;
+  std::string name = "func.func private @reverse(";
+  size_t at = text.find("{", text.find(name));
+  text.insert(at,
+              "attributes {varve.flops = 7 : i64, varve.bytes = 160 : i64} ");
+  EmitOptions options;
+  options.profile = true;
+  Loaded so = compile(text.c_str(), describe(), GetParam(), options);
+  ASSERT_TRUE(so.artifact) << so.error;
+  auto *profile = static_cast<const varve_profile *>(
+      dlsym(so.library.get(), "varve_profile_v1"));
+  ASSERT_TRUE(profile);
+  alignas(64) float w[20] = {}, x[20] = {}, y[20];
+  alignas(64) char arena[128];
+  void *state[] = {w}, *args[] = {x, y};
+  for (int i = 0; i < 3; ++i)
+    so.artifact->function[0].run(state, args, arena, nullptr, 0, 1);
+  ASSERT_EQ(profile->rows, 4);
+  const char *kernels[] = {"add", "barrier", "reverse", "reverse"};
+  for (int i = 0; i < 4; ++i) {
+    const varve_profile_row &row = profile->row[i];
+    EXPECT_STREQ(row.function, "step");
+    EXPECT_STREQ(row.kernel, kernels[i]);
+    EXPECT_EQ(row.flops, i < 2 ? 0 : 7);
+    EXPECT_EQ(row.bytes, i < 2 ? 0 : 160);
+    EXPECT_EQ(row.calls, 3);
+    EXPECT_GT(row.ticks, 0);
+  }
+}
+
+TEST(EmitOutputTest, WritesEveryForm) {
+  struct Case {
+    OutputKind kind;
+    const char *cpu, *holds;
+  } cases[] = {
+      {OutputKind::LlvmDialect, "x86-64-v4", "llvm.func internal @step("},
+      {OutputKind::LlvmIr, "x86-64-v4", "define internal void @step("},
+      {OutputKind::Assembly, "x86-64-v4", "zmm"},
+      {OutputKind::Assembly, "x86-64-v3", "ymm"},
+      {OutputKind::Assembly, "neon", ".4s"},
+      {OutputKind::Object, "neon", "varve_artifact_v1"},
+      {OutputKind::Object, "x86-64-v3", "varve_artifact_v1"},
+  };
+  for (const Case &c : cases) {
+    auto context = emitContext();
+    auto module = mlir::parseSourceString<mlir::ModuleOp>(step, context.get());
+    EmitOptions options;
+    options.kind = c.kind;
+    options.verify = true;
+    auto bytes = emitBytes(*module, describe(), *resolveTarget(c.cpu), options);
+    ASSERT_TRUE(bytes) << c.cpu << ": " << bytes.error().message;
+    EXPECT_NE(bytes->find(c.holds), std::string::npos) << c.cpu << c.holds;
+    // Narrower machines never see wider registers.
+    if (c.cpu == std::string("x86-64-v3")) {
+      EXPECT_EQ(bytes->find("zmm"), std::string::npos);
+    }
+  }
+}
+
+TEST(EmitErrorTest, NamesWhatIsWrong) {
+  auto fails = [](const char *text, ArtifactDescription d, const char *why) {
+    Loaded so = compile(text, d, "x86-64-v3");
+    EXPECT_FALSE(so.artifact);
+    EXPECT_NE(so.error.find(why), std::string::npos) << so.error;
+  };
+  ArtifactDescription d = describe();
+  d.functions[0].symbol = "stop";
+  fails(step, d, "function 'stop' is not in the module");
+  d = describe();
+  d.functions[0].inputs.resize(3);
+  fails(step, d, "which is not what its description says");
+  EXPECT_FALSE(resolveTarget("x86-64-v2"));
+  EXPECT_NE(resolveTarget("i386").error().message.find("'i386'"),
+            std::string::npos);
+}
+
+// Every rounding mode and flushing of the caller is set aside and restored.
+TEST_P(EmitTest, KeepsTheCallersFloatingPointModes) {
+  Loaded so = compile(step, describe(), GetParam());
+  ASSERT_TRUE(so.artifact) << so.error;
+  alignas(64) float w[20] = {}, x[20], y[20];
+  alignas(64) char arena[128];
+  for (float &v : x)
+    v = 0x1p-149f;
+  w[0] = 1; // 1 + the least subnormal rounds to 1 unless upward
+  void *state[] = {w}, *args[] = {x, y};
+  unsigned before = _mm_getcsr(), upwardAndFlush = 0xdfc0;
+  _mm_setcsr(upwardAndFlush);
+  so.artifact->function[0].run(state, args, arena, nullptr, 0, 1);
+  unsigned after = _mm_getcsr();
+  _mm_setcsr(before);
+  // Exception flags (the low six bits) may be raised.
+  EXPECT_EQ(after & ~63u, upwardAndFlush & ~63u);
+  EXPECT_EQ(y[19], 1.0f);
+  EXPECT_EQ(y[0], 0x1p-149f);
 }
 
 INSTANTIATE_TEST_SUITE_P(Levels, EmitTest, ::testing::ValuesIn(levels()),

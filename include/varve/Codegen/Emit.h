@@ -25,12 +25,16 @@ enum class OutputKind {
 
 /// Milliseconds spent, for --json and the benchmarks.
 struct EmitTimes {
-  double lower = 0, translate = 0, optimize = 0, codegen = 0, link = 0;
+  double lower = 0, translate = 0, codegen = 0, link = 0;
 };
 
 struct EmitOptions {
   OutputKind kind = OutputKind::SharedObject;
   bool verify = false;        ///< the IR between passes; tests turn it on
+  /// Count the time of each kernel, see varve_profile in varve-c/Artifact.h.
+  /// A call of a kernel function with the attributes `varve.flops` and
+  /// `varve.bytes` says how much work it is.
+  bool profile = false;
   EmitTimes *times = nullptr; ///< filled where given
 };
 

@@ -108,4 +108,23 @@ Status addArtifactTable(llvm::Module &module, const ArtifactDescription &d,
   return {};
 }
 
+void addProfileTable(llvm::Module &module,
+                     const std::vector<ProfileRow> &rows) {
+  Table t(module);
+  SmallVector<Constant *> records;
+  for (const ProfileRow &r : rows)
+    records.push_back(
+        t.record({t.string(r.function), t.string(r.kernel), t.integer(r.flops),
+                  t.integer(r.bytes), t.integer(0), t.integer(0)}));
+  Constant *table = t.records(records);
+  if (GlobalVariable *counted =
+          module.getGlobalVariable("varve.profile.rows")) {
+    cast<GlobalVariable>(table)->setConstant(false);
+    counted->replaceAllUsesWith(table);
+    counted->eraseFromParent();
+  }
+  t.global(t.record({t.integer(rows.size()), table}), "varve_profile_v1", 8,
+           GlobalValue::ExternalLinkage);
+}
+
 } // namespace varve

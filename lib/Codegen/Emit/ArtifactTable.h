@@ -13,5 +13,14 @@ namespace varve {
 Status addArtifactTable(llvm::Module &module, const ArtifactDescription &d,
                         const std::string &cpu);
 
+/// A kernel call that is timed.
+struct ProfileRow {
+  std::string function, kernel;
+  int64_t flops, bytes;
+};
+
+/// Adds `varve_profile_v1`, for the rows that `varve.profile.rows` counts.
+void addProfileTable(llvm::Module &module, const std::vector<ProfileRow> &rows);
+
 } // namespace varve
 #endif

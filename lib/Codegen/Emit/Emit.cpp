@@ -6,6 +6,7 @@
 #include "Link.h"
 #include "Steps.h"
 #include "Support/File.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
@@ -67,18 +68,38 @@ template <class T> std::string printed(T &&print) {
   return text;
 }
 
-void markEntries(ModuleOp m, const ArtifactDescription &d) {
+/// Tells the lowering which operands of the entries are states.
+Status markEntries(ModuleOp m, const ArtifactDescription &d) {
   Builder b(m.getContext());
   for (const FunctionDescription &f : d.functions) {
-    Operation *op = m.lookupSymbol(f.symbol);
+    auto op = m.lookupSymbol<func::FuncOp>(f.symbol);
     if (!op)
-      continue; // addArtifactTable says so
-    size_t n = f.stateOperands.size();
-    op->setAttr("varve.states", b.getI64IntegerAttr(n ? n : d.states.size()));
-    if (n)
+      return Error{"function '" + f.symbol + "' is not in the module"};
+    // The arena, the thread and the number of threads are the last three.
+    int64_t states = int64_t(op.getNumArguments()) - 3 -
+                     int64_t(f.inputs.size() + f.results.size());
+    bool all = f.stateOperands.empty() && states == int64_t(d.states.size());
+    if (!all && states != int64_t(f.stateOperands.size()))
+      return Error{"function '" + f.symbol + "' has " +
+                   std::to_string(op.getNumArguments()) +
+                   " operands, which is not what its description says"};
+    op->setAttr("varve.states", b.getI64IntegerAttr(states));
+    if (!all)
       op->setAttr("varve.state_operands",
                   b.getDenseI64ArrayAttr(f.stateOperands));
   }
+  return {};
+}
+
+std::vector<ProfileRow> profileRows(ModuleOp m) {
+  std::vector<ProfileRow> rows;
+  if (auto list = m->getAttrOfType<ArrayAttr>("varve.profile"))
+    for (auto row : list.getAsRange<ArrayAttr>()) {
+      auto text = [&](int i) { return cast<StringAttr>(row[i]).str(); };
+      auto number = [&](int i) { return cast<IntegerAttr>(row[i]).getInt(); };
+      rows.push_back({text(0), text(1), number(2), number(3)});
+    }
+  return rows;
 }
 
 } // namespace
@@ -113,7 +134,8 @@ createTargetMachine(const Target &t) {
 
 Status lowerModule(ModuleOp m, const ArtifactDescription &d, const Target &t,
                    const EmitOptions &options) {
-  markEntries(m, d);
+  if (Status s = markEntries(m, d); !s)
+    return s;
   m->setAttr(LLVM::LLVMDialect::getTargetTripleAttrName(),
              StringAttr::get(m.getContext(), t.triple));
   DiagnosticText diagnostics(m.getContext());
@@ -121,7 +143,9 @@ Status lowerModule(ModuleOp m, const ArtifactDescription &d, const Target &t,
   pm.enableVerifier(options.verify);
   pm.addPass(createExpandMath());
   pm.addPass(createExpandNarrowFloats());
-  pm.addPass(createLowerToLLVM());
+  LowerToLLVMOptions lowering;
+  lowering.profile = options.profile;
+  pm.addPass(createLowerToLLVM(lowering));
   if (failed(pm.run(m)))
     return Error{"lowering to LLVM failed: " + diagnostics.text};
   return {};
@@ -153,6 +177,8 @@ translateModule(ModuleOp m, const ArtifactDescription &d, const Target &t,
   ir->setTargetTriple(llvm::Triple(t.triple));
   if (Status s = addArtifactTable(*ir, d, t.level); !s)
     return s.error();
+  if (options.profile)
+    addProfileTable(*ir, profileRows(m));
   setAttributes(*ir, t);
   return ir;
 }

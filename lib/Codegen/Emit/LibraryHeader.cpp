@@ -59,11 +59,11 @@ const char *cType(DType type) {
 std::string parameterName(const std::string &text,
                           std::set<std::string> &taken) {
   static const std::set<std::string> words = {
-      "args",   "auto",   "bool",   "break",  "case",     "char",   "class",
-      "const",  "delete", "do",     "double", "else",     "enum",   "float",
-      "for",    "goto",   "if",     "inline", "int",      "long",   "model",
-      "new",    "return", "short",  "signed", "static",   "switch", "this",
-      "typedef", "union", "unsigned", "void", "volatile", "while"};
+      "args",    "auto",   "bool",     "break",  "case",     "char",   "class",
+      "const",   "delete", "do",       "double", "else",     "enum",   "float",
+      "for",     "goto",   "if",       "inline", "int",      "long",   "model",
+      "new",     "return", "short",    "signed", "static",   "switch", "this",
+      "typedef", "union",  "unsigned", "void",   "volatile", "while"};
   std::string name = identifier(text);
   while (words.count(name) || !taken.insert(name).second)
     name += "_";

@@ -84,8 +84,73 @@ void setFloatEnvironment(func::FuncOp f, ImplicitLocOpBuilder &b) {
   });
 }
 
+/// Times calls on thread 0: each has a row of varve_profile_row, whose last two
+/// of six fields it counts.
+class Profile {
+public:
+  explicit Profile(ModuleOp module) : module(module) {}
+
+  /// Puts the counter's readings around `op`, inside the entry `f`.
+  void time(Operation *op, StringRef function, StringRef kernel,
+            func::FuncOp callee, Value thread) {
+    MLIRContext *ctx = module.getContext();
+    Builder attr(ctx);
+    auto count = [&](StringRef name) -> int64_t {
+      auto a = callee ? callee->getAttrOfType<IntegerAttr>(name) : nullptr;
+      return a ? a.getInt() : 0;
+    };
+    ImplicitLocOpBuilder b(op->getLoc(), op);
+    Value begin = ticks(b);
+    b.setInsertionPointAfter(op);
+    Value spent = LLVM::SubOp::create(b, ticks(b), begin);
+    Value zero = arith::ConstantIndexOp::create(b, 0);
+    Value first =
+        arith::CmpIOp::create(b, arith::CmpIPredicate::eq, thread, zero);
+    auto guard = scf::IfOp::create(b, first, /*withElseRegion=*/false);
+    b.setInsertionPointToStart(guard.thenBlock());
+    auto ptr = LLVM::LLVMPointerType::get(ctx);
+    Value table = LLVM::AddressOfOp::create(b, ptr, rowsName);
+    auto addTo = [&](int32_t field, Value v) {
+      Value at = LLVM::GEPOp::create(
+          b, ptr, b.getI64Type(), table,
+          ArrayRef<LLVM::GEPArg>{int32_t(6 * rows.size() + field)});
+      Value old = LLVM::LoadOp::create(b, b.getI64Type(), at, 8);
+      LLVM::StoreOp::create(b, LLVM::AddOp::create(b, old, v), at, 8);
+    };
+    addTo(4, LLVM::ConstantOp::create(b, b.getI64Type(), 1));
+    addTo(5, spent);
+    kernel.consume_back(".impl");
+    rows.push_back(attr.getArrayAttr(
+        {attr.getStringAttr(function), attr.getStringAttr(kernel),
+         attr.getI64IntegerAttr(count("varve.flops")),
+         attr.getI64IntegerAttr(count("varve.bytes"))}));
+  }
+
+  void finish() {
+    auto b =
+        ImplicitLocOpBuilder::atBlockBegin(module.getLoc(), module.getBody());
+    // Defined with the artifact's table.
+    auto type = LLVM::LLVMArrayType::get(b.getI64Type(), 6 * rows.size());
+    LLVM::GlobalOp::create(b, type, /*isConstant=*/false,
+                           LLVM::Linkage::External, rowsName, Attribute());
+    module->setAttr("varve.profile", b.getArrayAttr(rows));
+  }
+
+private:
+  Value ticks(ImplicitLocOpBuilder &b) {
+    return LLVM::CallIntrinsicOp::create(
+               b, b.getI64Type(), b.getStringAttr("llvm.readcyclecounter"),
+               ValueRange{})
+        .getResult(0);
+  }
+
+  static constexpr StringLiteral rowsName = "varve.profile.rows";
+  ModuleOp module;
+  SmallVector<Attribute> rows;
+};
+
 /// Replaces the memref operands of an entry by the ABI's six.
-LogicalResult lowerEntry(func::FuncOp f, int64_t states) {
+LogicalResult lowerEntry(func::FuncOp f, int64_t states, Profile *profile) {
   unsigned n = f.getNumArguments();
   if (states < 0 || n < 3 + states || f.getNumResults())
     return f.emitOpError("is an entry of ")
@@ -132,6 +197,21 @@ LogicalResult lowerEntry(func::FuncOp f, int64_t states) {
       SmallVector<DictionaryAttr>(types.size(), b.getDictionaryAttr({}))));
 
   setFloatEnvironment(f, b);
+
+  if (profile) {
+    SymbolTable symbols(f->getParentOfType<ModuleOp>());
+    SmallVector<Operation *> timed;
+    f.walk([&](Operation *op) {
+      if (isa<func::CallOp, kernel::BarrierOp>(op))
+        timed.push_back(op);
+    });
+    for (Operation *op : timed) {
+      auto call = dyn_cast<func::CallOp>(op);
+      StringRef name = call ? call.getCallee() : "barrier";
+      profile->time(op, f.getName(), name, symbols.lookup<func::FuncOp>(name),
+                    abi[Thread]);
+    }
+  }
 
   SmallVector<kernel::BarrierOp> barriers;
   f.walk([&](kernel::BarrierOp op) { barriers.push_back(op); });
@@ -305,18 +385,23 @@ LogicalResult prepare(ModuleOp m) {
 }
 
 struct LowerToLLVM : impl::LowerToLLVMBase<LowerToLLVM> {
+  using LowerToLLVMBase::LowerToLLVMBase;
+
   void runOnOperation() override {
     ModuleOp m = getOperation();
     MLIRContext *ctx = m.getContext();
     bool barriers = false;
+    Profile timed(m);
     for (func::FuncOp f : m.getOps<func::FuncOp>())
       if (auto states = f->getAttrOfType<IntegerAttr>(statesAttr)) {
-        if (failed(lowerEntry(f, states.getInt())))
+        if (failed(lowerEntry(f, states.getInt(), profile ? &timed : nullptr)))
           return signalPassFailure();
         barriers = true;
       }
     if (barriers)
       addBarrier(m);
+    if (profile)
+      timed.finish();
     if (failed(prepare(m)))
       return signalPassFailure();
 

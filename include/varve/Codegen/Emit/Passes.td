@@ -81,7 +81,13 @@ def LowerToLLVM : Pass<"varve-lower-to-llvm", "::mlir::ModuleOp"> {
     flushing of subnormals, exceptions masked) and restored on return.
 
     Invariant: only the LLVM dialect is left; all functions are internal.
+
+    With `profile` each call and barrier of an entry is timed, in rows of
+    varve_profile_row in the external global `varve.profile.rows`; the module's
+    `varve.profile` lists {function, kernel, flops, bytes} of each row.
   }];
+  let options = [Option<"profile", "profile", "bool", "false",
+                        "count the time of each kernel">];
   let dependentDialects = ["::mlir::LLVM::LLVMDialect",
                            "::mlir::cf::ControlFlowDialect",
                            "::mlir::vector::VectorDialect"];
