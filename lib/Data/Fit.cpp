@@ -155,7 +155,12 @@ Result<Dataset> fitDataset(const DataSpec &spec,
                                "it has: {}",
                                origin, sourceOf(field), field.name,
                                namesOf(arrays))};
-    auto values = fitField(field, found->values, origin);
+    // Moved, not copied, for its last field: it may be most of the memory.
+    bool last = std::none_of(
+        &field + 1, spec.fields.data() + spec.fields.size(),
+        [&](const FieldSpec &other) { return sourceOf(other) == found->name; });
+    auto values = fitField(
+        field, last ? std::move(found->values) : found->values, origin);
     if (!values)
       return values.error();
     int64_t samples = values->shape[0];

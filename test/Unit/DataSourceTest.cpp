@@ -222,6 +222,21 @@ TEST(Fit, Mistakes) {
                                   "'image' needs; it has: none");
 }
 
+TEST(Fit, OneArrayServesSeveralFields) {
+  Tensor values(DType::U8, {2});
+  values.as<uint8_t>()[1] = 7;
+  auto data = fitDataset({"",
+                          {},
+                          {{"a", DType::U8, {}, {"x"}, 0, {}},
+                           {"b", DType::F32, {}, {"x"}, 0, {}},
+                           {"c", DType::U8, {}, {"x"}, 0, {}}}},
+                         {{"x", values}}, "here");
+  ASSERT_TRUE(data) << data.error().message;
+  EXPECT_EQ(data->find("a")->as<uint8_t>()[1], 7);
+  EXPECT_EQ(data->find("b")->as<float>()[1], 7.0f);
+  EXPECT_EQ(data->find("c")->as<uint8_t>()[1], 7);
+}
+
 TEST(Fit, Conversions) {
   Tensor wide(DType::I64, {2});
   wide.as<int64_t>()[0] = 255;
