@@ -76,10 +76,12 @@ protected:
 TEST_F(Cli, HelpAndUsage) {
   EXPECT_EQ(varve("--help"), 0);
   EXPECT_NE(out.find("Exit status"), std::string::npos);
-  for (std::string verb : {"train", "eval", "run", "bench", "fmt", "cache"}) {
+  for (std::string verb : {"train", "eval", "run", "compile", "inspect",
+                           "bench", "fmt", "cache"}) {
     EXPECT_NE(out.find("  " + verb + " "), std::string::npos) << verb;
   }
-  for (std::string verb : {"train", "eval", "run", "bench", "fmt", "cache"}) {
+  for (std::string verb : {"train", "eval", "run", "compile", "inspect",
+                           "bench", "fmt", "cache"}) {
     EXPECT_EQ(varve(verb + " --help"), 0);
     EXPECT_NE(out.find("Examples:\n  varve " + verb), std::string::npos)
         << verb;
@@ -195,6 +197,27 @@ TEST_F(Cli, Bench) {
   EXPECT_EQ(line["threads"], 2);
   EXPECT_LE(line["min_ms"].get<double>(), line["median_ms"].get<double>());
   EXPECT_EQ(varve("bench $T --function infer"), 1);
+}
+
+TEST_F(Cli, Inspect) {
+  ASSERT_EQ(varve("inspect $T --json"), 0) << err;
+  ASSERT_EQ(lines().size(), 1u);
+  json report = lines()[0];
+  // fit.weight f32[5] and fit.bias f32[]; a momentum of each, an average of
+  // the weight; the weight lies in two panels of four.
+  EXPECT_EQ(report["parameters"], 6);
+  ASSERT_EQ(report["layers"].size(), 1u);
+  EXPECT_EQ(report["layers"][0]["name"], "fit");
+  EXPECT_EQ(report["layers"][0]["tensors"][0]["shape"], json::array({5}));
+  EXPECT_DOUBLE_EQ(report["memory_mb"]["weights"].get<double>(), 36e-6);
+  EXPECT_DOUBLE_EQ(report["memory_mb"]["optimizer"].get<double>(), 76e-6);
+  EXPECT_EQ(report["functions"][0]["flops"], 160);
+  ASSERT_EQ(varve("inspect $T"), 0);
+  EXPECT_NE(out.find("tiny: 6 parameters"), std::string::npos) << out;
+  ASSERT_EQ(varve("inspect $T --html a.html"), 0);
+  EXPECT_NE(folder.read("a.html").find("<td>fit.weight<td>f32[5]"),
+            std::string::npos);
+  EXPECT_EQ(varve("inspect $T --html a.html --json"), 64);
 }
 
 TEST_F(Cli, Fmt) {

@@ -45,6 +45,12 @@ struct CompileArgs {
 };
 int runCompile(const CompileArgs &args);
 
+struct InspectArgs {
+  ModelArgs model;
+  std::string html; ///< a file, instead of text
+};
+int runInspect(const InspectArgs &args);
+
 struct BenchArgs {
   ModelArgs model;
   std::string function = "train_step";

@@ -182,6 +182,21 @@ void addCompile(CLI::App &app, std::function<int()> &action) {
       ->type_name("CPU");
 }
 
+void addInspect(CLI::App &app, std::function<int()> &action) {
+  static InspectArgs args;
+  CLI::App *verb =
+      addVerb(app, action, "inspect", "Show what a model is made of",
+              "  varve inspect mnist_mlp.varve\n"
+              "  varve inspect mnist_mlp.varve --set batch=32 --json\n"
+              "  varve inspect mnist_mlp.varve --html mnist.html\n"
+              "Shows parameters by layer, FLOPs of each function, and memory.",
+              [] { return runInspect(args); });
+  addModelFlags(*verb, args.model, /*json=*/true);
+  verb->add_option("--html", args.html, "write a page instead")
+      ->type_name("F")
+      ->excludes("--json");
+}
+
 void addBench(CLI::App &app, std::function<int()> &action) {
   static BenchArgs args;
   CLI::App *verb = addVerb(
@@ -250,6 +265,7 @@ int run(int argc, char **argv) {
   addEval(app, action);
   addRun(app, action);
   addCompile(app, action);
+  addInspect(app, action);
   addBench(app, action);
   addFmt(app, action);
   addCache(app, action);
