@@ -122,7 +122,8 @@ inline std::string kernelModule(const std::vector<Argument> &ins,
          types[1] + ") -> " + types[1] + "\n" + exit + "  return\n}\n";
 }
 
-/// A buffer between guards, filled with small random values or zeros.
+/// A buffer between guards, filled with zeros or small random values that no
+/// product of two holds exactly.
 template <class T> struct Filled {
   static constexpr size_t guard = 64;
   std::vector<T> storage;
@@ -135,7 +136,7 @@ template <class T> struct Filled {
     data = reinterpret_cast<T *>((p + 63) / 64 * 64);
     memset(storage.data(), 0x5a, storage.size() * sizeof(T));
     for (size_t i = 0; i < size; ++i)
-      data[i] = rng ? T(int((*rng)() % 2001) - 1000) / T(512) : T(0);
+      data[i] = rng ? T(int((*rng)() % 2001) - 1000) / T(700) : T(0);
   }
   T &operator[](int64_t i) { return data[i]; }
   /// Whether nothing before or after it was written.

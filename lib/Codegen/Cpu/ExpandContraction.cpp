@@ -158,11 +158,14 @@ LogicalResult Contraction::chooseDims() {
 // Accumulators, the vectors of B and one broadcast fit the registers; rows are
 // spread evenly over the tiles.
 void Contraction::chooseTile() {
-  int64_t budget = options.rows * options.vectors;
+  int64_t registers =
+      std::max<int64_t>(1, element.getIntOrFloatBitWidth() / 32);
+  int64_t budget = options.rows * options.vectors / registers;
   int64_t columns = vectors ? llvm::divideCeil(N, kLanes) : 1;
-  int64_t across = std::min(options.vectors, columns);
+  int64_t across = std::max<int64_t>(1, options.vectors / registers);
+  across = std::min(across, columns);
   // Few rows leave registers for more columns.
-  if (M < options.rows)
+  if (M < budget / across)
     across = std::min<int64_t>({columns, 8, std::max(across, budget / M)});
   int64_t high = std::max<int64_t>(1, budget / across);
   high = std::min(high, 2 * options.rows);

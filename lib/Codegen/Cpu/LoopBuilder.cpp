@@ -186,8 +186,7 @@ Value LoopBuilder::laneNumbers() {
 Value LoopBuilder::multiplyAdd(Value x, Value y, Value z) {
   if (isa<IntegerType>(getElementTypeOrSelf(z.getType())))
     return arith::AddIOp::create(*this, z, arith::MulIOp::create(*this, x, y));
-  if (isa<VectorType>(z.getType()))
-    return vector::FMAOp::create(*this, x, y, z);
+  // Not vector.fma, which may become two operations.
   return math::FmaOp::create(*this, x, y, z);
 }
 
