@@ -70,6 +70,38 @@ func.func private @memory(%a: memref<4x5x4xf32>, %b: memref<16xi1>, %i: index) -
 
 // -----
 
+// Control flow around calls; a slice of a buffer is an address.
+// CHECK-LABEL: llvm.func internal @scan
+// CHECK:         %[[M:.*]] = llvm.load
+// CHECK:         llvm.br ^[[HEAD:.*]](%{{.*}}, %[[A:.*]] : i64, !llvm.ptr)
+// CHECK:       ^[[HEAD]](%[[I:.*]]: i64, %[[B:.*]]: !llvm.ptr):
+// CHECK:         %[[O:.*]] = llvm.mul %[[I]]
+// CHECK:         %[[S:.*]] = llvm.getelementptr %[[M]][%[[O]]] : {{.*}}, f32
+// CHECK:         llvm.call @k2(%[[B]], %[[S]])
+// CHECK:         llvm.call @varve.barrier
+func.func private @k2(%a: memref<8xf32>, %b: memref<8xf32>) {
+  return
+}
+func.func @scan(%m: memref<4x8xf32>, %arena: memref<512xi8>, %t: index,
+                %n: index) attributes {varve.states = 0 : i64} {
+  %c0 = arith.constant 0 : index
+  %c1 = arith.constant 1 : index
+  %c4 = arith.constant 4 : index
+  %x = memref.view %arena[%c0][] : memref<512xi8> to memref<8xf32>
+  scf.for %i = %c0 to %c4 step %c1 iter_args(%a = %x) -> memref<8xf32> {
+    %s = memref.subview %m[%i, 0] [1, 8] [1, 1]
+        : memref<4x8xf32> to memref<8xf32, strided<[1], offset: ?>>
+    %f = builtin.unrealized_conversion_cast %s
+        : memref<8xf32, strided<[1], offset: ?>> to memref<8xf32>
+    func.call @k2(%a, %f) : (memref<8xf32>, memref<8xf32>) -> ()
+    kernel.barrier
+    scf.yield %a : memref<8xf32>
+  }
+  return
+}
+
+// -----
+
 // An alloca in a loop takes stack once.
 // CHECK-LABEL: llvm.func internal @stack
 // CHECK:         llvm.alloca

@@ -111,11 +111,14 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
       v = view.getViewSource();
     }
     // Arguments get this type when all calls are done.
-    if (isa<BlockArgument>(v) || v.getType() == type)
+    auto arg = dyn_cast<BlockArgument>(v);
+    bool ofFunction =
+        arg && isa<func::FuncOp>(arg.getOwner()->getParentOp());
+    if (ofFunction || v.getType() == type)
       return v;
-    return memref::ReinterpretCastOp::create(
-        b, loc, type, v, /*offset=*/int64_t(0), type.getShape(),
-        ArrayRef<int64_t>{1});
+    // The address of the first element, wherever in a buffer that is:
+    // reinterpret_cast would count from the buffer's start.
+    return UnrealizedConversionCastOp::create(b, loc, type, v).getResult(0);
   }
 
   LogicalResult flattenArguments(func::FuncOp f) {
@@ -182,6 +185,10 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
       done = expandReduction(body, root);
     if (failed(done) || failed(body.finish()))
       return failure();
+    // For the emitter's profile.
+    Builder b(&getContext());
+    body.fn->setAttr("varve.flops", b.getI64IntegerAttr(flopsOf(def)));
+    body.fn->setAttr("varve.bytes", b.getI64IntegerAttr(bytesOf(def)));
     return body.fn;
   }
 

@@ -38,4 +38,34 @@ int64_t usefulThreads(kernel::DefOp def) {
   return std::max<int64_t>(1, work / kWorkPerThread);
 }
 
+int64_t flopsOf(kernel::DefOp def) {
+  int64_t flops = 0;
+  def.walk([&](linalg::LinalgOp op) {
+    int64_t points = 1, ops = 0;
+    for (int64_t n : op.getStaticLoopRanges())
+      points *= ShapedType::isDynamic(n) ? 1 : n;
+    for (Operation &inner : op.getBlock()->without_terminator())
+      ops += inner.getNumResults() == 1 &&
+             isa<FloatType>(inner.getResult(0).getType()) &&
+             !isa<arith::ConstantOp, arith::SelectOp>(inner);
+    flops += points * ops;
+  });
+  return flops;
+}
+
+int64_t bytesOf(kernel::DefOp def) {
+  int64_t bytes = 0;
+  Block &body = def.getBody().front();
+  for (BlockArgument arg : body.getArguments()) {
+    auto type = dyn_cast<ShapedType>(arg.getType());
+    if (!type || !type.hasStaticShape())
+      continue;
+    int64_t size =
+        type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
+    bool out = arg.getArgNumber() >= uint64_t(def.getNumIns());
+    bytes += size * (int64_t(out) + int64_t(def.reads(arg.getArgNumber())));
+  }
+  return bytes;
+}
+
 } // namespace varve
