@@ -59,6 +59,7 @@ struct varve_compile_request {
   const char *output_path;
   const char *header_path; /* of a library's C header */
   const char *weights;     /* safetensors for a library to carry, or null */
+  int64_t profile;         /* not 0: with varve_profile of varve-c/Artifact.h */
 };
 
 struct varve_compile_result {

@@ -51,8 +51,8 @@ Result<Artifacts> Artifacts::open(CompileOptions options) {
   if (!text)
     return text.error();
   if (text->find('\0') != std::string::npos)
-    return Error{fmt::format("'{}' is not a model file: it is no text",
-                             options.path)};
+    return Error{
+        fmt::format("'{}' is not a model file: it is no text", options.path)};
   artifacts.text = std::move(*text);
   artifacts.folder = fs::path(options.path).parent_path().string();
   if (options.cpu.empty())
@@ -87,6 +87,7 @@ std::string Artifacts::keyOf(const std::string &function,
   hash.updatePart("varve artifact 1");
   hash.updatePart(CompilerLibrary::identity());
   hash.updatePart(options.cpu);
+  hash.updatePart(options.profile ? "profile" : "");
   hash.updatePart(text);
   list(options.sets);
   list(options.disabledPasses);
@@ -133,6 +134,7 @@ Result<std::string> Artifacts::compileTo(const std::string &path,
   request.disabled_passes = static_cast<int64_t>(passes.size());
   request.output = VARVE_OUTPUT_ARTIFACT;
   request.output_path = path.c_str();
+  request.profile = options.profile;
   varve_compile_result result = {};
   library->compile(&request, &result);
   seconds += result.seconds;

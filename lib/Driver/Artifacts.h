@@ -17,6 +17,7 @@ struct CompileOptions {
   std::vector<std::string> sets; ///< "KEY=EXPR", later ones win
   std::string cpu;               ///< empty: this machine's
   std::vector<std::string> disabledPasses;
+  bool profile = false; ///< counts the time of each kernel
 };
 
 class Artifacts {

@@ -2,11 +2,13 @@
 // At least 16 different batches are cycled, so that no batch stays in a cache
 // that training would not keep it in, and state is updated for real.
 #include "Learn/Report.h"
+#include "Limits.h"
 #include "Model.h"
 #include "Verbs.h"
 #include <algorithm>
 #include <chrono>
 #include <cstring>
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
@@ -168,10 +170,56 @@ private:
 
 struct Times {
   double median, least;
+  int64_t calls; ///< that were measured
 };
 
-Times measure(Model &model, const varve_function_desc &function,
-              double seconds) {
+// The table of a profiling artifact, which is loaded already.
+Result<varve_profile *> findProfile(Model &model, const std::string &function,
+                                    int64_t batch) {
+  auto path = model.artifacts->get(function, {batch});
+  if (!path)
+    return path.error();
+  void *handle = dlopen(path->c_str(), RTLD_NOW | RTLD_LOCAL);
+  void *table = handle ? dlsym(handle, "varve_profile_v1") : nullptr;
+  if (!table)
+    return Error{fmt::format("'{}' counts no times of kernels", *path),
+                 ErrorKind::Unsupported};
+  return static_cast<varve_profile *>(table);
+}
+
+void clearProfile(varve_profile *profile) {
+  for (int64_t i = 0; profile && i < profile->rows; ++i)
+    profile->row[i].calls = profile->row[i].ticks = 0;
+}
+
+/// A kernel's part of one call of the function.
+struct KernelRow {
+  std::string name;
+  double ms, gflops, gbytes;
+  double share; ///< of the time that the machine's limits allow
+};
+
+std::vector<KernelRow> kernelRows(const varve_profile &profile,
+                                  const std::string &function, int64_t calls,
+                                  const Limits &limits) {
+  std::vector<KernelRow> rows;
+  for (int64_t i = 0; i < profile.rows; ++i) {
+    const varve_profile_row &row = profile.row[i];
+    if (row.calls == 0 || function != row.function)
+      continue;
+    double seconds = static_cast<double>(row.ticks) / limits.tickRate;
+    double flops = static_cast<double>(row.flops * row.calls),
+           bytes = static_cast<double>(row.bytes * row.calls);
+    double least = std::max(flops / limits.flops, bytes / limits.bandwidth);
+    rows.push_back({row.kernel, seconds * 1e3 / static_cast<double>(calls),
+                    flops / seconds / 1e9, bytes / seconds / 1e9,
+                    least / seconds});
+  }
+  return rows;
+}
+
+Times measure(Model &model, const varve_function_desc &function, double seconds,
+              varve_profile *profile) {
   Arguments arguments(function, model.program.manifest());
   size_t number = 0;
   auto call = [&] {
@@ -181,15 +229,25 @@ Times measure(Model &model, const varve_function_desc &function,
   };
   double first = call();
   if (seconds <= 0)
-    return {first, first};
+    return {first, first, 1};
   for (int i = 0; i < batches; ++i)
     call();
+  clearProfile(profile);
   std::vector<double> times;
   auto end = Clock::now() + std::chrono::duration<double>(seconds);
   while (times.size() < leastCalls || Clock::now() < end)
     times.push_back(call());
   std::sort(times.begin(), times.end());
-  return {times[times.size() / 2], times[0]};
+  return {times[times.size() / 2], times[0],
+          static_cast<int64_t>(times.size())};
+}
+
+void showRows(const std::vector<KernelRow> &rows) {
+  fmt::print("\n{:<40} {:>9} {:>8} {:>8} {:>9}\n", "kernel", "ms", "GF/s",
+             "GB/s", "of limit");
+  for (const KernelRow &row : rows)
+    fmt::print("{:<40} {:>9.4f} {:>8.1f} {:>8.1f} {:>8.1f}%\n", row.name,
+               row.ms, row.gflops, row.gbytes, 100 * row.share);
 }
 
 } // namespace
@@ -204,10 +262,21 @@ int runBench(const BenchArgs &args) {
   int64_t batch = args.batch ? args.batch : model->settings.batch.value_or(0);
   const varve_function_desc &function =
       *model->program.find(args.function, batch);
-  Times times = measure(*model, function, args.seconds);
+  int64_t threads = varve_team_threads(model->program.team());
+  varve_profile *profile = nullptr;
+  if (args.model.profile) {
+    auto found = findProfile(*model, args.function, batch);
+    if (!found)
+      return fail(found.error());
+    profile = *found;
+  }
+  Times times = measure(*model, function, args.seconds, profile);
+  std::vector<KernelRow> rows;
+  if (profile)
+    rows = kernelRows(*profile, args.function, times.calls,
+                      measureLimits(threads));
   double compile = model->artifacts->compileSeconds();
   double arena = static_cast<double>(function.arena_bytes) / 1e6;
-  int64_t threads = varve_team_threads(model->program.team());
   if (args.model.json) {
     nlohmann::ordered_json line = {
         {"median_ms", times.median},  {"min_ms", times.least},
@@ -215,6 +284,12 @@ int runBench(const BenchArgs &args) {
         {"arena_mb", arena},          {"flops", function.flops},
         {"threads", threads},         {"function", args.function},
         {"batch", function.batch}};
+    for (const KernelRow &row : rows)
+      line["kernels"].push_back({{"kernel", row.name},
+                                 {"ms", row.ms},
+                                 {"gflops", row.gflops},
+                                 {"gbytes", row.gbytes},
+                                 {"of_limit", row.share}});
     fmt::print("{}\n", line.dump());
     return 0;
   }
@@ -224,6 +299,8 @@ int runBench(const BenchArgs &args) {
              "{:.0f} MB\n",
              args.function, function.batch, threads, threads == 1 ? "" : "s",
              times.median, times.least, rate, compile, arena, peakMegabytes());
+  if (profile)
+    showRows(rows);
   return 0;
 }
 

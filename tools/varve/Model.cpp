@@ -111,8 +111,8 @@ Result<Model> openModel(const ModelArgs &args, const std::string &function,
   if (batch == 0)
     batch = settings.batch.value_or(0);
   while (true) {
-    auto opened =
-        Artifacts::open({args.file, *compiled, "", args.disabledPasses});
+    auto opened = Artifacts::open(
+        {args.file, *compiled, "", args.disabledPasses, args.profile});
     if (!opened)
       return opened.error();
     auto artifacts = std::make_shared<Artifacts>(std::move(*opened));

@@ -18,6 +18,7 @@ struct ModelArgs {
   std::vector<std::string> sets, disabledPasses;
   int64_t threads = 0;
   bool json = false;
+  bool profile = false;
 };
 
 struct DataArgs {

@@ -203,6 +203,7 @@ void addBench(CLI::App &app, std::function<int()> &action) {
       app, action, "bench", "Time a compiled function on random data",
       "  varve bench mnist_mlp.varve --threads 1\n"
       "  varve bench mnist_mlp.varve --function infer --batch 32 --json\n"
+      "  varve bench mnist_mlp.varve --profile      a row for each kernel\n"
       "Cycles 16 batches and updates the state, as training does.",
       [] { return runBench(args); });
   addModelFlags(*verb, args.model, /*json=*/true);
@@ -211,6 +212,8 @@ void addBench(CLI::App &app, std::function<int()> &action) {
   verb->add_option("--batch", args.batch, "samples in a call")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  verb->add_flag("--profile", args.model.profile,
+                 "time each kernel, against what the machine can do");
   verb->add_option("--seconds", args.seconds,
                    "how long to measure; 0: one call")
       ->type_name("S")
