@@ -165,6 +165,10 @@ TEST(Npz, BadFiles) {
   EXPECT_ERROR(ZipBuilder().add("a.npy", a, 12).bytes(), "method 12");
   EXPECT_ERROR(ZipBuilder().add("a.npy", "x").bytes(), "array 'a'");
 
+  std::string damaged = ZipBuilder().add("a.npy", a).bytes();
+  ++damaged[damaged.find("abc")];
+  EXPECT_ERROR(damaged, "wrong checksum");
+
   std::string good = ZipBuilder().add("a.npy", long1, 8).bytes();
   ASSERT_EQ(errorOf(good), "");
   for (size_t size = 0; size < good.size(); ++size)
