@@ -104,9 +104,20 @@ void FunctionLowering::declare() {
   b.setInsertionPoint(program);
   target = func::FuncOp::create(b, source.getLoc(), source.getSymName(),
                                 b.getFunctionType(types, {}));
-  target->setAttr("varve.states", b.getArrayAttr(names));
-  target->setAttr("varve.inputs", source.getInputsAttr());
-  target->setAttr("varve.results", source.getResultsAttr());
+  target->setAttr("varve.state_names", b.getArrayAttr(names));
+  auto withTypes = [&](ArrayAttr infos, ValueRange values) {
+    SmallVector<Attribute> typed;
+    for (auto [info, value] : llvm::zip(infos, values)) {
+      NamedAttrList entries(cast<DictionaryAttr>(info));
+      entries.set("type", TypeAttr::get(value.getType()));
+      typed.push_back(entries.getDictionary(b.getContext()));
+    }
+    return b.getArrayAttr(typed);
+  };
+  target->setAttr("varve.inputs",
+                  withTypes(source.getInputs(), body.getArguments()));
+  target->setAttr("varve.results", withTypes(source.getResults(),
+                                             source.getReturn().getValues()));
   target->setAttr("varve.batch", source.getBatchAttr());
   b.setInsertionPointToStart(target.addEntryBlock());
 

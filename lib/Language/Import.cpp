@@ -45,15 +45,17 @@ Result<ImportedProgram> Importer::run() {
   Location loc = FileLineColLoc::get(&context, request.path, 1, 1);
   module = ModuleOp::create(loc);
   builder.setInsertionPointToStart(module->getBody());
-  program = ProgramOp::create(builder, loc, model->name.text, DictionaryAttr());
+  program = ProgramOp::create(builder, loc, model->name.text, DictionaryAttr(),
+                              DictionaryAttr());
   builder.setInsertionPointToStart(&program.getBody().emplaceBlock());
   counter = StateOp::create(builder, loc, "step",
                             RankedTensorType::get({}, builder.getI64Type()),
-                            "counter", FlatSymbolRefAttr(), "constant",
-                            APFloat(0.0), APFloat(0.0), DenseI64ArrayAttr(), 0);
+                            "counter");
   if (!buildFunctions() || diagnostics.hasErrors())
     return fail();
   program.setSettingsAttr(settingsAttribute());
+  if (train)
+    program.setTrainAttr(trainAttribute());
 
   std::string message;
   ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {

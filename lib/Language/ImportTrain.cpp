@@ -307,8 +307,7 @@ bool Importer::buildStep(const std::string &name) {
     addResult(factor, "schedule", "schedule");
   }
   finishFunction(settings.training);
-  if (settings.training)
-    func.setTrainAttr(trainAttribute());
+  func.setLearns(settings.training);
   return checkPatterns(settings);
 }
 

@@ -127,7 +127,7 @@ struct DifferentiatePass
     : public varve::impl::DifferentiateBase<DifferentiatePass> {
   void runOnOperation() override {
     for (FuncOp func : getOperation().getOps<FuncOp>())
-      if (func.getTrain() && failed(addGradients(func)))
+      if (func.getLearns() && failed(addGradients(func)))
         return signalPassFailure();
   }
 
@@ -138,9 +138,10 @@ struct DifferentiatePass
       if (cast<DictionaryAttr>(info).getAs<StringAttr>("kind") == "loss")
         loss = end.getOperand(i);
     if (!loss)
-      return success(); // Nothing to learn from: an evaluation.
+      return func.emitOpError("learns but has no result of kind \"loss\"");
 
-    Patterns frozen(func.getTrainAttr().getAs<ArrayAttr>("freeze"));
+    DictionaryAttr train = getOperation().getTrainAttr();
+    Patterns frozen(train ? train.getAs<ArrayAttr>("freeze") : ArrayAttr());
     SmallVector<Value> parameters;
     SmallVector<FlatSymbolRefAttr> names;
     for (auto [i, use] : llvm::enumerate(func.getUses())) {

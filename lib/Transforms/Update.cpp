@@ -13,13 +13,18 @@ namespace varve {
 #include "varve/Transforms/Passes.h.inc"
 } // namespace varve
 
+/// "hidden.weight:m"
+static std::string slotName(StringRef parameter, StringRef slot) {
+  return (parameter + ":" + slot).str();
+}
+
 namespace {
 
 /// The update of one function.
 class UpdateBuilder {
 public:
-  UpdateBuilder(ProgramOp program, FuncOp func)
-      : program(program), func(func), train(func.getTrainAttr()),
+  UpdateBuilder(ProgramOp program, FuncOp func, OptimizerKind kind)
+      : program(program), func(func), kind(kind), train(program.getTrainAttr()),
         b(func.getReturn().getLoc(), func.getReturn()) {}
 
   LogicalResult run();
@@ -31,7 +36,6 @@ private:
   };
 
   void takeResults();
-  StateOp getOrDeclareSlot(StateOp parameter, StringRef slot);
   /// The hyperparameter `key` of a parameter: its last group's that has it,
   /// else the optimizer's.
   Value hyper(StringRef parameter, StringRef key);
@@ -54,6 +58,7 @@ private:
 
   ProgramOp program;
   FuncOp func;
+  OptimizerKind kind;
   DictionaryAttr train;
   ImplicitLocOpBuilder b;
   SmallVector<Gradient> gradients;
@@ -87,20 +92,6 @@ void UpdateBuilder::takeResults() {
   }
   updates.assign(func.getUpdates().begin(), func.getUpdates().end());
   updated = llvm::to_vector(end.getOperands().drop_front(n));
-}
-
-StateOp UpdateBuilder::getOrDeclareSlot(StateOp parameter, StringRef slot) {
-  std::string name = (parameter.getSymName() + ":" + slot).str();
-  if (auto known = SymbolTable::lookupSymbolIn(program, name))
-    return cast<StateOp>(known);
-  OpBuilder at(parameter);
-  // After the last state, so that a program's states stand together.
-  for (StateOp state : program.getOps<StateOp>())
-    at.setInsertionPointAfter(state);
-  auto made = StateOp::create(at, parameter.getLoc(), name,
-                              parameter.getTensorType(), "slot");
-  made.setOfAttr(FlatSymbolRefAttr::get(parameter.getSymNameAttr()));
-  return made;
 }
 
 FloatAttr UpdateBuilder::numberOf(DictionaryAttr values, StringRef key) {
@@ -177,20 +168,7 @@ void UpdateBuilder::clip() {
 }
 
 LogicalResult UpdateBuilder::run() {
-  FailureOr<OptimizerKind> kind = OptimizerKind::get(
-      func.getLoc(), train.getAs<DictionaryAttr>("optimizer"));
-  if (failed(kind))
-    return failure();
   takeResults();
-
-  // Slots of every parameter that learns: all functions of a program declare
-  // the same, whether they update or not.
-  Patterns frozen(train.getAs<ArrayAttr>("freeze"));
-  for (StateOp state : llvm::to_vector(program.getOps<StateOp>()))
-    if (state.getRole() == "param" && !frozen.match(state.getSymName()))
-      for (StringRef slot : kind->slots())
-        getOrDeclareSlot(state, slot);
-
   if (!gradients.empty()) {
     clip();
     auto counter = program.lookupSymbol<StateOp>("step");
@@ -211,11 +189,11 @@ LogicalResult UpdateBuilder::run() {
         in.lr = MulOp::create(b, in.lr, schedule);
       in.hyper = hyperOf;
       SmallVector<StateOp> slots;
-      for (StringRef slot : kind->slots()) {
-        slots.push_back(getOrDeclareSlot(g.parameter, slot));
+      for (StringRef slot : kind.slots()) {
+        slots.push_back(program.lookupSymbol<StateOp>(slotName(name, slot)));
         in.slots.push_back(func.addUse(slots.back()));
       }
-      SmallVector<Value> values = buildStep(b, *kind, in);
+      SmallVector<Value> values = buildStep(b, kind, in);
       updates.push_back(FlatSymbolRefAttr::get(g.parameter.getSymNameAttr()));
       for (StateOp slot : slots)
         updates.push_back(FlatSymbolRefAttr::get(slot.getSymNameAttr()));
@@ -229,16 +207,54 @@ LogicalResult UpdateBuilder::run() {
   func.setUpdatesAttr(b.getArrayAttr(updates));
   llvm::append_range(results, updated);
   func.getReturn().getValuesMutable().assign(results);
-  func.removeTrainAttr();
+  func.setLearns(false);
   return success();
+}
+
+// After the parameters' own states, in their order: all functions of a program
+// declare the same, whether they update or not.
+static void declareSlots(ProgramOp program, const OptimizerKind &kind) {
+  auto freeze = program.getTrainAttr().getAs<ArrayAttr>("freeze");
+  Patterns frozen(freeze);
+  auto states = llvm::to_vector(program.getOps<StateOp>());
+  if (states.empty())
+    return;
+  OpBuilder b(program.getContext());
+  b.setInsertionPointAfter(states.back());
+  for (StateOp state : states) {
+    StringRef name = state.getSymName();
+    if (state.getRole() != "param" || frozen.match(name) ||
+        !isa<FloatType>(state.getTensorType().getElementType()))
+      continue;
+    for (StringRef slot : kind.slots()) {
+      auto made = StateOp::create(b, state.getLoc(), slotName(name, slot),
+                                  state.getTensorType(), "slot");
+      made.setOfAttr(FlatSymbolRefAttr::get(state.getSymNameAttr()));
+    }
+  }
 }
 
 namespace {
 struct UpdatePass : public varve::impl::UpdateBase<UpdatePass> {
   void runOnOperation() override {
     ProgramOp program = getOperation();
-    for (FuncOp func : llvm::to_vector(program.getOps<FuncOp>()))
-      if (func.getTrain() && failed(UpdateBuilder(program, func).run()))
+    auto functions = llvm::to_vector(program.getOps<FuncOp>());
+    if (!program.getTrain()) {
+      for (FuncOp func : functions)
+        if (func.getLearns()) {
+          func.emitOpError("learns, but its program has no `train`");
+          return signalPassFailure();
+        }
+      return;
+    }
+    FailureOr<OptimizerKind> kind = OptimizerKind::get(
+        program.getLoc(),
+        program.getTrainAttr().getAs<DictionaryAttr>("optimizer"));
+    if (failed(kind))
+      return signalPassFailure();
+    declareSlots(program, *kind);
+    for (FuncOp func : functions)
+      if (func.getLearns() && failed(UpdateBuilder(program, func, *kind).run()))
         return signalPassFailure();
   }
 };

@@ -15,8 +15,9 @@ def ConvertVarveToLinalg
     their `lower` builds. The `varve.program` goes; attributes on the function
     keep what the artifact must say:
 
-    - `varve.states`: the names of the state arguments;
-    - `varve.inputs`, `varve.results`: the dictionaries of the `varve.func`;
+    - `varve.state_names`: the names of the state arguments;
+    - `varve.inputs`, `varve.results`: the dictionaries of the `varve.func`,
+      with `type`, in which integers keep their sign;
     - `varve.batch`.
 
     ```mlir

@@ -24,13 +24,13 @@ def Partition : Pass<"varve-partition", "::varve::ProgramOp"> {
 def Differentiate : Pass<"varve-differentiate", "::varve::ProgramOp"> {
   let summary = "add the gradients of the loss to a function that learns";
   let description = [{
-    For each function with a `train` attribute: reverse mode from the result of
-    kind "loss" to every used state of role "param" that no `freeze` pattern
+    For each function that `learns`: reverse mode from the result of kind "loss"
+    to every used state of role "param" that no `freeze` pattern of the program
     matches.
 
     ```mlir
     varve.func @train_step(...) uses(%w = @w: T)
-        -> ({kind = "loss"}) attributes {train = {...}}
+        -> ({kind = "loss"}) attributes {learns}
     =>
     varve.func @train_step(...) uses(%w = @w: T)
         -> ({kind = "loss"}, {kind = "gradient", of = "w"}) ...
@@ -45,9 +45,10 @@ def Differentiate : Pass<"varve-differentiate", "::varve::ProgramOp"> {
 def Update : Pass<"varve-update", "::varve::ProgramOp"> {
   let summary = "turn gradients into new values of the parameters";
   let description = [{
-    Declares the optimizer's slots and builds its step with the schedule's
-    factor, clipping, groups and weight decay; counts the step. Hyperparameters
-    become inputs of kind "hyper", so that changing one compiles nothing.
+    Declares the optimizer's slots, and in each function that `learns` builds
+    the optimizer's step with the schedule's factor, clipping, groups and weight
+    decay; counts the step. Hyperparameters become inputs of kind "hyper", so
+    that changing one compiles nothing.
 
     ```mlir
     varve.func @train_step() uses(%w = @w: T)
@@ -58,8 +59,8 @@ def Update : Pass<"varve-update", "::varve::ProgramOp"> {
         -> ({kind = "loss"}) updates(@w, @"w:m", @step)
     ```
 
-    Invariant: no result of kind "gradient" or "schedule" and no `train`
-    attribute is left.
+    Invariant: no result of kind "gradient" or "schedule" is left, and nothing
+    `learns`.
   }];
   let dependentDialects = ["::varve::VarveDialect"];
 }

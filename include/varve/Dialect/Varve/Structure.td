@@ -16,7 +16,9 @@ def ProgramOp : Varve_Op<"program", [
   let summary = "state and the functions over it";
   let description = [{
     One model at one binding of its dimensions. `settings` carries what the
-    artifact's manifest says about learning.
+    artifact's manifest says about learning; `train`, how parameters are
+    updated: `optimizer`, `groups`, `freeze`, `clip_norm`, `clip_value`. All
+    functions of a program declare the same state, the optimizer's included.
 
     ```mlir
     varve.program @mlp {
@@ -27,7 +29,8 @@ def ProgramOp : Varve_Op<"program", [
     ```
   }];
   let arguments = (ins SymbolNameAttr:$sym_name,
-                       OptionalAttr<DictionaryAttr>:$settings);
+                       OptionalAttr<DictionaryAttr>:$settings,
+                       OptionalAttr<DictionaryAttr>:$train);
   let regions = (region SizedRegion<1>:$body);
   let assemblyFormat = "$sym_name attr-dict-with-keyword $body";
 }
@@ -92,12 +95,12 @@ def FuncOp : Varve_Op<"func", [
     - C3: an updated state is one of the returned value's type.
     - C4: no state is used twice or updated twice.
 
-    `train` holds what the update phase needs: optimizer, groups, clipping.
+    One marked `learns` gets gradients and the update of its program.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, ArrayAttr:$inputs,
                        ArrayAttr:$results, ArrayAttr:$uses, ArrayAttr:$updates,
                        DefaultValuedAttr<I64Attr, "1">:$batch,
-                       OptionalAttr<DictionaryAttr>:$train);
+                       UnitAttr:$learns);
   let regions = (region SizedRegion<1>:$body);
   let hasCustomAssemblyFormat = 1;
   let hasRegionVerifier = 1;
