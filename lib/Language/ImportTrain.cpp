@@ -31,7 +31,7 @@ void Importer::beginFunction(const std::string &name, int64_t batch) {
   builder.setInsertionPointToEnd(&program.getBody().front());
   ArrayAttr none = builder.getArrayAttr({});
   func = FuncOp::create(builder, loc, name, none, none, none, none, batch,
-                        DictionaryAttr());
+                        /*learns=*/false);
   Block *body = &func.getBody().emplaceBlock();
   builder.setInsertionPointToEnd(body);
   step = func.addUse(counter);

@@ -195,7 +195,7 @@ static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols) {
   copyWhatIsStoredAsIs(func);
   Block &block = func.getBody().front();
   // Stores stand together at the end, so that kernels stand before them.
-  for (auto store : llvm::make_early_inc_range(
+  for (auto store : llvm::to_vector(
            func.getOps<bufferization::MaterializeInDestinationOp>()))
     store->moveBefore(block.getTerminator());
 
