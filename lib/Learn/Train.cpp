@@ -6,6 +6,7 @@
 #include "Learn/Checkpoint.h"
 #include "Learn/Evaluate.h"
 #include "Learn/Order.h"
+#include "Support/File.h"
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -33,6 +34,7 @@ private:
   enum class Next { GoOn, Ended };
 
   Status prepare();
+  Status checkPlaces() const;
   Status begin(bool resumed);
   Status bindSteps();
   Result<Next> runEpoch();
@@ -98,11 +100,28 @@ Status Trainer::prepare() {
   if (checkpointEvery < 0)
     return Error{fmt::format("checkpoint-every {} is below 0", checkpointEvery),
                  ErrorKind::Usage};
+  if (Status fine = checkPlaces(); !fine)
+    return fine;
   if (Status fine = checkLabels(manifest, data); !fine)
     return fine;
   if (Status bound = bindSteps(); !bound)
     return bound;
   return begin(found.has_value());
+}
+
+/// What cannot be written is better known before hours of training.
+Status Trainer::checkPlaces() const {
+  if (!options.checkpoint.empty()) {
+    if (Status made = makeFolders(options.checkpoint); !made)
+      return made;
+    auto file = AtomicFile::create(checkpointFile(options.checkpoint));
+    if (!file)
+      return file.error();
+  }
+  if (options.out.empty())
+    return {};
+  auto file = AtomicFile::create(options.out);
+  return file ? Status() : file.error();
 }
 
 Status Trainer::bindSteps() {

@@ -386,6 +386,21 @@ TEST(Train, RefusesDataThatDoesNotFit) {
                                     "set has 0, 0 of them validate");
 }
 
+TEST(Train, KnowsBeforeTheFirstStepWhatCannotBeWritten) {
+  TemporaryFolder folder;
+  Program program = openTiny();
+  Recorder recorder;
+  TrainOptions options;
+  options.observer = &recorder;
+  options.out = folder / "no/such/w.safetensors";
+  EXPECT_FALSE(train(program, makeData(9), nullptr, options));
+  options.out = folder / "w.safetensors";
+  options.checkpoint = folder.write("file", "in the way");
+  EXPECT_FALSE(train(program, makeData(9), nullptr, options));
+  EXPECT_TRUE(recorder.losses.empty());
+  EXPECT_EQ(folder.entries(), 1u); // nothing is left behind
+}
+
 TEST(Program, RefusesFilesThatAreNoArtifacts) {
   TemporaryFolder folder;
   auto messageOf = [](std::string path) {
