@@ -246,6 +246,45 @@ TEST(EmitErrorTest, NamesWhatIsWrong) {
             std::string::npos);
 }
 
+// Enough code for two threads. Kernels named like functions of the C library
+// hide none of these.
+TEST_P(EmitTest, CompilesLargeModulesInTwoParts) {
+  std::string text;
+  for (const char *name : {"exp", "tanh", "third"}) {
+    text += "func.func private @" + std::string(name) +
+            "(%x: memref<2xf64>, %y: memref<2xf64>) {\n"
+            "%c0 = arith.constant 0 : index\n%one = arith.constant 1.0 : f64\n"
+            "%v0 = memref.load %x[%c0] : memref<2xf64>\n";
+    for (int i = 0; i < 1500; ++i)
+      text += "%v" + std::to_string(i + 1) + " = arith.addf %v" +
+              std::to_string(i) + ", %one : f64\n";
+    text += "%r = math." + std::string(*name == 'e' ? "exp" : "tanh") +
+            " %v0 : f64\n%s = arith.addf %v1500, %r : f64\n"
+            "memref.store %s, %y[%c0] : memref<2xf64>\nreturn\n}\n";
+  }
+  text += "func.func @f(%x: memref<2xf64>, %a: memref<2xf64>, %b: "
+          "memref<2xf64>, %c: memref<2xf64>, %arena: memref<64xi8>, %t: "
+          "index, %n: index) {\n"
+          "call @exp(%x, %a) : (memref<2xf64>, memref<2xf64>) -> ()\n"
+          "call @tanh(%x, %b) : (memref<2xf64>, memref<2xf64>) -> ()\n"
+          "call @third(%x, %c) : (memref<2xf64>, memref<2xf64>) -> ()\n"
+          "return\n}\n";
+  ArtifactDescription d;
+  FunctionDescription f;
+  f.name = f.symbol = "f";
+  f.inputs.resize(1);
+  f.results.resize(3);
+  d.functions.push_back(f);
+  Loaded so = compile(text.c_str(), d, GetParam());
+  ASSERT_TRUE(so.artifact) << so.error;
+  double x[2] = {0.5, 0}, a[2], b[2], c[2];
+  void *args[] = {x, a, b, c};
+  so.artifact->function[0].run(nullptr, args, nullptr, nullptr, 0, 1);
+  EXPECT_EQ(a[0], 1500.5 + std::exp(0.5));
+  EXPECT_EQ(b[0], 1500.5 + std::tanh(0.5));
+  EXPECT_EQ(c[0], 1500.5 + std::tanh(0.5));
+}
+
 // Every rounding mode and flushing of the caller is set aside and restored.
 TEST_P(EmitTest, KeepsTheCallersFloatingPointModes) {
   Loaded so = compile(step, describe(), GetParam());

@@ -4,6 +4,7 @@
 #include "varve/Codegen/Emit.h"
 #include "ArtifactTable.h"
 #include "Link.h"
+#include "Split.h"
 #include "Steps.h"
 #include "Support/File.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -17,6 +18,9 @@
 #include "llvm/MC/TargetRegistry.h"
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
+
+#include <optional>
+#include <thread>
 
 using namespace mlir;
 
@@ -165,22 +169,90 @@ Result<std::string> generateCode(llvm::Module &m, llvm::TargetMachine &machine,
 }
 
 Result<std::unique_ptr<llvm::Module>>
-translateModule(ModuleOp m, const ArtifactDescription &d, const Target &t,
-                llvm::TargetMachine &machine, llvm::LLVMContext &context,
-                const EmitOptions &options) {
+translateModule(ModuleOp m, const Target &t, llvm::TargetMachine &machine,
+                llvm::LLVMContext &context, const EmitOptions &options) {
   DiagnosticText diagnostics(m.getContext());
   std::unique_ptr<llvm::Module> ir =
-      translateModuleToLLVMIR(m, context, d.name, !options.verify);
+      translateModuleToLLVMIR(m, context, "LLVMDialectModule", !options.verify);
   if (!ir)
     return Error{"translation to LLVM IR failed: " + diagnostics.text};
   ir->setDataLayout(machine.createDataLayout());
   ir->setTargetTriple(llvm::Triple(t.triple));
-  if (Status s = addArtifactTable(*ir, d, t.level); !s)
-    return s.error();
-  if (options.profile)
-    addProfileTable(*ir, profileRows(m));
   setAttributes(*ir, t);
   return ir;
+}
+
+namespace {
+
+Status addTables(llvm::Module &ir, ModuleOp m, const ArtifactDescription &d,
+                 const Target &t, const EmitOptions &options) {
+  if (options.profile)
+    addProfileTable(ir, profileRows(m));
+  return addArtifactTable(ir, d, t.level);
+}
+
+/// A module on its way to an object, in a context of its own.
+struct Half {
+  llvm::LLVMContext context;
+  std::unique_ptr<llvm::TargetMachine> machine;
+  std::unique_ptr<llvm::Module> ir;
+
+  Status translate(ModuleOp m, const Target &t, const EmitOptions &options) {
+    auto created = createTargetMachine(t);
+    if (!created)
+      return created.error();
+    machine = std::move(*created);
+    auto translated = translateModule(m, t, *machine, context, options);
+    if (!translated)
+      return translated.error();
+    ir = std::move(*translated);
+    return {};
+  }
+  Result<std::string> generate(llvm::CodeGenFileType type) {
+    return generateCode(*ir, *machine, type);
+  }
+};
+
+} // namespace
+
+Result<std::vector<std::string>>
+compileObjects(ModuleOp m, const ArtifactDescription &d, const Target &t,
+               const EmitOptions &options, bool mayBeTwo,
+               llvm::function_ref<void(llvm::Module &)> extend) {
+  EmitTimes unused, &times = options.times ? *options.times : unused;
+  Stopwatch watch;
+  OwningOpRef<ModuleOp> rest;
+  if (mayBeTwo && std::thread::hardware_concurrency() > 1)
+    rest = splitModule(m);
+  Half first, second;
+  if (Status s = first.translate(m, t, options); !s)
+    return s.error();
+  if (Status s = addTables(*first.ir, m, d, t, options); !s)
+    return s.error();
+  if (extend)
+    extend(*first.ir);
+  if (rest)
+    if (Status s = second.translate(*rest, t, options); !s)
+      return s.error();
+  times.translate = watch.lap();
+
+  constexpr auto type = llvm::CodeGenFileType::ObjectFile;
+  std::optional<Result<std::string>> other;
+  std::thread worker;
+  if (rest)
+    worker = std::thread([&] { other.emplace(second.generate(type)); });
+  auto object = first.generate(type);
+  if (worker.joinable())
+    worker.join();
+  times.codegen = watch.lap();
+  if (!object)
+    return object.error();
+  std::vector<std::string> objects = {std::move(*object)};
+  if (other && !*other)
+    return other->error();
+  if (other)
+    objects.push_back(std::move(**other));
+  return objects;
 }
 
 Result<std::string> emitBytes(ModuleOp module,
@@ -192,34 +264,38 @@ Result<std::string> emitBytes(ModuleOp module,
   if (Status s = lowerModule(module, description, target, options); !s)
     return s.error();
   times.lower = watch.lap();
-  if (options.kind == OutputKind::LlvmDialect)
+  const bool link = options.kind == OutputKind::SharedObject;
+  switch (options.kind) {
+  case OutputKind::LlvmDialect:
     return printed([&](auto &os) { module.print(os); });
-
-  auto machine = createTargetMachine(target);
-  if (!machine)
-    return machine.error();
-  llvm::LLVMContext context;
-  auto ir =
-      translateModule(module, description, target, **machine, context, options);
-  if (!ir)
-    return ir.error();
-  times.translate = watch.lap();
-  if (options.kind == OutputKind::LlvmIr)
-    return printed([&](auto &os) { (*ir)->print(os, nullptr); });
-
-  if (options.kind == OutputKind::Assembly)
-    return generateCode(**ir, **machine, llvm::CodeGenFileType::AssemblyFile);
-  auto object =
-      generateCode(**ir, **machine, llvm::CodeGenFileType::ObjectFile);
-  times.codegen = watch.lap();
-  if (!object || options.kind == OutputKind::Object)
-    return object;
-  if (target.level == "neon")
+  case OutputKind::LlvmIr:
+  case OutputKind::Assembly: {
+    Half whole;
+    if (Status s = whole.translate(module, target, options); !s)
+      return s.error();
+    if (Status s = addTables(*whole.ir, module, description, target, options);
+        !s)
+      return s.error();
+    if (options.kind == OutputKind::Assembly)
+      return whole.generate(llvm::CodeGenFileType::AssemblyFile);
+    return printed([&](auto &os) { whole.ir->print(os, nullptr); });
+  }
+  case OutputKind::Object:
+  case OutputKind::SharedObject:
+    break;
+  }
+  if (link && target.level == "neon")
     return Error{"a shared object for neon; compile to an object (.o) and "
                  "link it there",
                  ErrorKind::Unsupported};
+  auto objects = compileObjects(module, description, target, options, link);
+  if (!objects)
+    return objects.error();
+  if (!link)
+    return std::move(objects->front());
+  watch.lap();
   LinkInput input;
-  input.files = {*object};
+  input.files.assign(objects->begin(), objects->end());
   auto linked = linkShared(input);
   times.link = watch.lap();
   return linked;

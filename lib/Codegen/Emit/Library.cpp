@@ -40,21 +40,14 @@ Result<std::string> emitLibrary(mlir::ModuleOp module,
                  ErrorKind::Unsupported};
   if (Status s = lowerModule(module, description, target, options); !s)
     return s.error();
-  auto machine = createTargetMachine(target);
-  if (!machine)
-    return machine.error();
-  llvm::LLVMContext context;
-  auto ir =
-      translateModule(module, description, target, **machine, context, options);
-  if (!ir)
-    return ir.error();
-  addWeights(**ir, library.weights);
-  auto object =
-      generateCode(**ir, **machine, llvm::CodeGenFileType::ObjectFile);
-  if (!object)
-    return object;
+  auto objects =
+      compileObjects(module, description, target, options, /*mayBeTwo=*/true,
+                     [&](llvm::Module &m) { addWeights(m, library.weights); });
+  if (!objects)
+    return objects.error();
   LinkInput input;
-  input.files = {*object, runtimeArchive()};
+  input.files.assign(objects->begin(), objects->end());
+  input.files.push_back(runtimeArchive());
   input.strip = true;
   std::string prefix =
       identifier(library.prefix.empty() ? description.name : library.prefix);

@@ -34,16 +34,23 @@ Status lowerModule(mlir::ModuleOp module,
                    const ArtifactDescription &description, const Target &target,
                    const EmitOptions &options);
 
-/// The LLVM dialect to LLVM IR with the artifact's table.
+/// The LLVM dialect to LLVM IR for `target`.
 Result<std::unique_ptr<llvm::Module>>
-translateModule(mlir::ModuleOp module, const ArtifactDescription &description,
-                const Target &target, llvm::TargetMachine &machine,
-                llvm::LLVMContext &context, const EmitOptions &options);
+translateModule(mlir::ModuleOp module, const Target &target,
+                llvm::TargetMachine &machine, llvm::LLVMContext &context,
+                const EmitOptions &options);
 
 /// Machine code or assembly.
 Result<std::string> generateCode(llvm::Module &module,
                                  llvm::TargetMachine &machine,
                                  llvm::CodeGenFileType type);
+
+/// A module in the LLVM dialect to objects, with the artifact's table and what
+/// `extend` adds to its LLVM IR. Two objects where two threads pay.
+Result<std::vector<std::string>>
+compileObjects(mlir::ModuleOp module, const ArtifactDescription &description,
+               const Target &target, const EmitOptions &options, bool mayBeTwo,
+               llvm::function_ref<void(llvm::Module &)> extend = {});
 
 } // namespace varve
 #endif
