@@ -94,7 +94,8 @@ public:
       : func(func), symbols(symbols), b(func.getContext()) {}
 
   void write(const KernelGroup &group);
-  /// Puts the free operations that `v` needs before the insertion point.
+  /// Puts the views and constants that `v` needs, where nothing has needed
+  /// them yet, before the insertion point.
   void place(Value v);
   void setInsertionPoint(Operation *op) { b.setInsertionPoint(op); }
 
@@ -106,18 +107,18 @@ private:
   func::FuncOp func;
   SymbolTable &symbols;
   OpBuilder b;
+  DenseSet<Operation *> placed;
 };
 } // namespace
 
 void KernelWriter::place(Value v) {
   Operation *op = v.getDefiningOp();
-  if (!op || isa<kernel::CallOp, bufferization::ToTensorOp>(op))
+  if (!op || isa<kernel::CallOp, bufferization::ToTensorOp>(op) ||
+      !placed.insert(op).second)
     return;
   for (Value operand : op->getOperands())
     place(operand);
-  // Already above, or needed here first.
-  if (!op->isBeforeInBlock(&*b.getInsertionPoint()))
-    op->moveBefore(b.getInsertionBlock(), b.getInsertionPoint());
+  op->moveBefore(b.getInsertionBlock(), b.getInsertionPoint());
 }
 
 // Scalars, fills and empty tensors are made again inside the kernel.

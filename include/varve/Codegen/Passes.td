@@ -70,8 +70,8 @@ def ExpandKernels : Pass<"varve-expand-kernels", "::mlir::ModuleOp"> {
     Each `kernel.def` becomes a private `func.func` on flat buffers for each
     combination of layouts that it is called with; calls become `func.call`s.
     Functions get two more arguments, `thread` and `threads` (index), after the
-    arena, and their memrefs become flat ones of the physical size (`i1` is
-    stored as `i8`; a dimension `?` counts as one).
+    arena, and their memrefs become flat ones of the physical size, `?` where a
+    dimension is (`i1` is stored as `i8`).
 
     No option changes a bit of the result, except `kc`, which is part of the
     contract and an option for experiments only.

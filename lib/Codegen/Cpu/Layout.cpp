@@ -80,6 +80,8 @@ FailureOr<Layout> Layout::of(MemRefType type) {
     return failure();
   if (failed(readMap(type.getLayout().getAffineMap(), layout)))
     return failure();
+  if (!type.hasStaticShape())
+    layout.size = ShapedType::kDynamic;
   return layout;
 }
 
@@ -94,6 +96,8 @@ int Layout::contiguousDim() const {
 }
 
 bool Layout::padded() const {
+  if (ShapedType::isDynamic(size))
+    return false;
   int64_t elements = 1;
   for (int64_t n : shape)
     elements *= extent(n);

@@ -13,7 +13,7 @@ struct Layout {
   llvm::SmallVector<int64_t> shape, strides;
   int panelDim = -1;
   int64_t panel = 0, panelStride = 0;
-  /// Elements of the buffer, padding included; a dimension `?` counts as one.
+  /// Elements of the buffer, padding included; dynamic where a dimension is.
   int64_t size = 0;
 
   /// Of row-major, permuted, panelled and strided memrefs; fails on others.
