@@ -41,6 +41,12 @@ public:
   void error(Span span, std::string message, std::string remedy = "",
              std::vector<Diagnostic::Note> notes = {});
 
+  /// Forgets all of them, for an attempt that another one replaces.
+  void clear() {
+    list.clear();
+    countOfFile.clear();
+  }
+
   bool hasErrors() const { return !list.empty(); }
   const std::vector<Diagnostic> &errors() const { return list; }
 

@@ -25,12 +25,55 @@ bool Importer::buildFunctions() {
     return false;
   }
   if (train && request.function != "train_step") {
-    if (!buildStep("train_step"))
+    stateComplete = buildStep("train_step");
+    if (!stateComplete && !inferAlone())
       return false;
     func.erase();
-    stateComplete = true;
+    if (!stateComplete)
+      clearProgram();
   }
   return infers ? buildInfer() : buildStep(request.function);
+}
+
+void Importer::clearProgram() {
+  for (Operation &op :
+       llvm::make_early_inc_range(llvm::reverse(program.getBody().front())))
+    if (&op != counter)
+      op.erase();
+  variables.clear();
+  modelDims.clear();
+  stateComplete = false;
+}
+
+bool Importer::tryWithStandIn() {
+  // Only this way a message can say which size is the number of samples.
+  for (const ast::Input &input : model->inputs)
+    if (input.type.kind == ast::Type::Kind::Tensor) {
+      if (!input.type.dims.empty() && input.type.dims[0].size &&
+          input.type.dims[0].size->is(ast::ExprKind::Name))
+        samplesName = input.type.dims[0].size->text;
+      break;
+    }
+  trial = true;
+  bool good = buildFunctions() && !diagnostics.hasErrors();
+  trial = false;
+  clearProgram();
+  spent = 0;
+  if (good || !inconclusive)
+    return good;
+  diagnostics.clear();
+  reported.clear();
+  onlyRefusals = true;
+  return true;
+}
+
+bool Importer::inferAlone() {
+  if (request.function != "infer" || !onlyRefusals)
+    return false;
+  diagnostics.clear();
+  reported.clear();
+  train = nullptr;
+  return true;
 }
 
 Result<ImportedProgram> Importer::run() {
@@ -39,8 +82,15 @@ Result<ImportedProgram> Importer::run() {
     return diagnostics.toError(onlyRefusals ? ErrorKind::Unsupported
                                             : ErrorKind::Input);
   };
-  if (!load() || !readSettings())
+  if (!load())
     return fail();
+  if (!readSettings()) {
+    if (!inferAlone())
+      return fail();
+    info = {};
+    if (!readSettings())
+      return fail();
+  }
 
   Location loc = FileLineColLoc::get(&context, request.path, 1, 1);
   module = ModuleOp::create(loc);
@@ -51,7 +101,7 @@ Result<ImportedProgram> Importer::run() {
   counter = StateOp::create(builder, loc, "step",
                             RankedTensorType::get({}, builder.getI64Type()),
                             "counter");
-  if (!buildFunctions() || diagnostics.hasErrors())
+  if (!tryWithStandIn() || !buildFunctions() || diagnostics.hasErrors())
     return fail();
   program.setSettingsAttr(settingsAttribute());
   if (train)

@@ -178,7 +178,7 @@ Datum Importer::callBlock(Frame &caller, BlockRef ref,
     if (f->block == &block)
       return error(caller, span, "`" + block.name.text + "` calls itself",
                    "blocks are inlined: no recursion");
-  if (block.gradient && func.getSymName() == "train_step")
+  if (block.gradient && request.function == "train_step")
     return refuse(caller, span,
                   "a block with its own `gradient` is not supported yet");
 
@@ -246,11 +246,15 @@ Datum Importer::runBlock(Frame &frame, ArrayRef<BoundArgument> bound,
     Span at = argument.given ? argument.span : input.name.span;
     if (!argument.given)
       given = value(frame, *input.fallback);
+    frame.binding = argument.given;
     Datum checked = bindInput(frame, input, std::move(given), at);
+    frame.binding = false;
     if (checked.isPoison())
       return {};
     frame.names[input.name.text] = std::move(checked);
   }
+  if (!checkResultSizes(frame))
+    return {};
   size_t before = diagnostics.errors().size();
   runBody(frame, block.body);
   if (!frame.returned) {

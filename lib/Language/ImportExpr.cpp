@@ -171,12 +171,8 @@ Datum Importer::evaluateUnary(Frame &frame, const Expr &expr) {
     if (x.is(Datum::Kind::Bool))
       return Datum::boolean(!x.boolValue);
     if (x.isTensor() && isBool(x.element())) {
-      ArrayRef<int64_t> shape = x.tensorType().getShape();
-      Value no = splat(frame, expr.span, x.element(), shape, 0);
-      Value yes = splat(frame, expr.span, x.element(), shape, 1);
-      return Datum::of(
-          buildValue(frame, expr.span, "where", {x.tensor, no, yes}),
-          x.batched);
+      Value y = buildValue(frame, expr.span, "not", {x.tensor});
+      return y ? Datum::of(y, x.batched) : Datum();
     }
     return error(frame, expr.span,
                  "`not` of " + describe(x) + ", which is no bool");

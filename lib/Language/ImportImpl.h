@@ -68,6 +68,8 @@ struct Frame {
   const char *stateBarrier = nullptr;
   bool returned = false;
   Span returnSpan;
+  /// Arguments are being checked: they stand in the caller's text.
+  bool binding = false;
   std::vector<Datum> results;
   std::vector<Datum> *yields = nullptr;
 };
@@ -98,6 +100,11 @@ struct Variable {
   Span place;
   mlir::Value value;
   bool updated = false;
+};
+
+/// Every `step`-th element from `begin` to before `end`.
+struct SliceRange {
+  int64_t begin = 0, end = 0, step = 1;
 };
 
 /// A field of the data set.
@@ -161,7 +168,8 @@ private:
                std::string remedy = "");
   std::vector<Diagnostic::Note> callNotes(const Frame &frame);
   /// Where the user's own text leads to `span`: not inside the prelude.
-  Span userSpan(const Frame &frame, Span span) const;
+  const Frame &userFrame(const Frame &frame, Span &span) const;
+  std::string nameSamples(const std::string &text) const;
   mlir::Location location(const Frame &frame, Span span);
   bool isPrelude(Span span) const { return span.file == preludeFile; }
   /// Bounds the work that a text may ask for.
@@ -228,15 +236,28 @@ private:
   // ---- ImportIndex.cpp ----
   Datum evaluateIndex(Frame &frame, const ast::Expr &expr);
   Datum indexList(Frame &frame, const ast::Expr &expr, const Datum &list);
-  /// Begin, step and length of a slice of `size` elements.
-  bool sliceOf(Frame &frame, const ast::Subscript &subscript, int64_t size,
-               int64_t (&out)[3]);
-  mlir::Value sliceAxis(Frame &frame, Span span, mlir::Value x, int64_t axis,
-                        const int64_t (&slice)[3]);
+  std::optional<SliceRange>
+  sliceOf(Frame &frame, const ast::Subscript &subscript, int64_t size);
+  Datum placeOf(Frame &frame, const ast::Subscript &subscript, int64_t size);
+  mlir::Value slice(const Frame &frame, Span span, mlir::Value x,
+                    llvm::ArrayRef<SliceRange> ranges);
+
+  // ---- ImportShape.cpp ----
+  Datum wrongAxis(const Frame &frame, Span span, int64_t axis, int64_t rank);
+  Datum moveAxes(Frame &frame, const std::string &name, const Datum &x,
+                 const Datum &axes, Span span, Span at);
+  Datum stack(Frame &frame, std::vector<Datum> items, int64_t axis, Span span,
+              Span at);
+  Datum split(Frame &frame, const Datum &x, int64_t parts, int64_t axis,
+              Span span);
+  Datum sliceSamples(Frame &frame, const Datum &x, const Datum &start,
+                     llvm::ArrayRef<int64_t> size, Span span);
 
   // ---- ImportType.cpp: signatures ----
   /// Checks `argument` against its declared type, binds dimensions and kinds,
   /// and turns numbers into tensors where a tensor is wanted.
+  /// Whether sizes of the results that are known divide as they should.
+  bool checkResultSizes(Frame &frame);
   Datum bindInput(Frame &frame, const ast::Input &input, Datum argument,
                   Span span);
   Datum bindStatic(Frame &frame, const ast::Input &input, Datum argument,
@@ -309,6 +330,11 @@ private:
 
   // ---- Import.cpp, ImportTrain.cpp: the functions ----
   bool buildFunctions();
+  bool tryWithStandIn();
+  void clearProgram();
+  /// Whether inference can do without training: if that failed only for want
+  /// of support. Then its errors are forgotten and `train` is no more.
+  bool inferAlone();
   bool buildStep(const std::string &name);
   bool buildInfer();
   void beginFunction(const std::string &name, int64_t batch);
@@ -337,7 +363,7 @@ private:
   bool readHyper(Frame &frame, const std::string &owner,
                  llvm::ArrayRef<ast::Argument> arguments,
                  std::map<std::string, mlir::Attribute> &out);
-  bool readLabels(Frame &frame, const ast::Labels &labels);
+  bool readLabels(Frame &frame, const ast::Labels &labels, bool infers);
 
   // ---- ImportAttributes.cpp ----
   mlir::DictionaryAttr settingsAttribute();
@@ -380,6 +406,14 @@ private:
   /// are read by random operations.
   mlir::Value seed, step, epoch, epochs, steps;
   int64_t samplesInBatch = 0;
+  /// A first attempt with this many samples, a prime, finds what holds for the
+  /// given batch by accident only: symbolic sizes never stretch, and print as
+  /// their name. Its result is dropped.
+  static constexpr int64_t standInSamples = 9973;
+  bool trial = false;
+  std::string samplesName = "N";
+  /// The trial divided the number of samples: its errors may be wrong.
+  bool inconclusive = false;
   uint64_t spent = 0;
   unsigned depth = 0;
 

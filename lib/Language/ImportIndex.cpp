@@ -9,26 +9,9 @@ namespace varve::importer {
 using ast::Expr;
 using ast::Subscript;
 
-namespace {
-/// NumPy's slice of `size` elements with a positive step.
-struct Range {
-  int64_t begin, end, step;
-  int64_t length() const {
-    return end > begin ? (end - begin + step - 1) / step : 0;
-  }
-};
-
-Range clamp(int64_t size, std::optional<int64_t> begin,
-            std::optional<int64_t> end, int64_t step) {
-  auto place = [&](int64_t at) {
-    return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size);
-  };
-  return {begin ? place(*begin) : 0, end ? place(*end) : size, step};
-}
-} // namespace
-
-bool Importer::sliceOf(Frame &frame, const Subscript &subscript, int64_t size,
-                       int64_t (&out)[3]) {
+// NumPy's slice of `size` elements, with a positive step.
+std::optional<SliceRange>
+Importer::sliceOf(Frame &frame, const Subscript &subscript, int64_t size) {
   std::optional<int64_t> parts[3];
   const std::optional<Expr> *exprs[] = {&subscript.begin, &subscript.end,
                                         &subscript.step};
@@ -37,18 +20,21 @@ bool Importer::sliceOf(Frame &frame, const Subscript &subscript, int64_t size,
       continue;
     parts[i] = evaluateInt(frame, **exprs[i], "a bound of a slice");
     if (!parts[i])
-      return false;
+      return std::nullopt;
   }
   if (parts[2] && *parts[2] <= 0) {
     error(frame, subscript.step->span, "the step of a slice is positive",
           "`flip` turns an axis around");
-    return false;
+    return std::nullopt;
   }
-  Range range = clamp(size, parts[0], parts[1], parts[2].value_or(1));
-  out[0] = range.begin;
-  out[1] = range.step;
-  out[2] = range.length();
-  return true;
+  auto place = [&](int64_t at) {
+    return std::clamp<int64_t>(at < 0 ? at + size : at, 0, size);
+  };
+  SliceRange range;
+  range.begin = parts[0] ? place(*parts[0]) : 0;
+  range.end = std::max(parts[1] ? place(*parts[1]) : size, range.begin);
+  range.step = std::min(parts[2].value_or(1), std::max<int64_t>(size, 1));
+  return range;
 }
 
 Datum Importer::indexList(Frame &frame, const Expr &expr, const Datum &list) {
@@ -57,12 +43,12 @@ Datum Importer::indexList(Frame &frame, const Expr &expr, const Datum &list) {
   if (expr.subscripts.size() > 1 || subscript.kind == Subscript::Kind::Ellipsis)
     return error(frame, expr.span, "a list has one index");
   if (subscript.kind == Subscript::Kind::Slice) {
-    int64_t slice[3];
-    if (!sliceOf(frame, subscript, size, slice))
+    auto range = sliceOf(frame, subscript, size);
+    if (!range)
       return {};
     std::vector<Datum> items;
-    for (int64_t i = 0; i < slice[2]; ++i)
-      items.push_back(list.items[slice[0] + i * slice[1]]);
+    for (int64_t i = range->begin; i < range->end; i += range->step)
+      items.push_back(list.items[i]);
     return Datum::list(std::move(items));
   }
   auto index = evaluateInt(frame, *subscript.begin, "the index of a list");
@@ -76,8 +62,33 @@ Datum Importer::indexList(Frame &frame, const Expr &expr, const Datum &list) {
   return item;
 }
 
+// A tensor of ints, or an int in the range of the axis; else an error.
+Datum Importer::placeOf(Frame &frame, const Subscript &subscript,
+                        int64_t size) {
+  Datum index = value(frame, *subscript.begin);
+  if (index.is(Datum::Kind::List))
+    index = constant(frame, subscript.span, index, builder.getIntegerType(64));
+  if (index.isPoison())
+    return {};
+  if (index.is(Datum::Kind::Int)) {
+    int64_t at = index.intValue;
+    if (at < -size || at >= size)
+      return error(frame, subscript.span,
+                   "index " + std::to_string(at) + " of an axis of " +
+                       std::to_string(size));
+    return Datum::of(at < 0 ? at + size : at);
+  }
+  if (!index.isTensor() || !isInteger(index.element()))
+    return error(frame, subscript.span,
+                 "an index is an int or a tensor of ints, this is " +
+                     describe(index));
+  if (index.batched)
+    return refuse(frame, subscript.span,
+                  "an index of samples is not supported in `prepare`");
+  return index;
+}
+
 Datum Importer::evaluateIndex(Frame &frame, const Expr &expr) {
-  // `h[0].attn` on its own is a layer, of which nothing is to be had.
   Datum x = value(frame, expr.operands[0]);
   if (x.isPoison())
     return {};
@@ -95,85 +106,91 @@ Datum Importer::evaluateIndex(Frame &frame, const Expr &expr) {
     return error(frame, expr.span,
                  std::to_string(given) + " indices for " + describe(x));
 
-  // Axes before `axis` are done; an int takes its axis away.
-  int64_t axis = 0;
+  // Ints and slices first, in one operation; then the axes of ints go; then
+  // tensors name places along axes that are left.
+  SmallVector<SliceRange> ranges;
+  SmallVector<int64_t> kept;
+  SmallVector<std::pair<int64_t, Datum>> places;
+  for (int64_t size : x.tensorType().getShape())
+    ranges.push_back({0, size, 1});
+  int64_t hidden = x.batched ? 1 : 0, axis = hidden;
+  if (hidden)
+    kept.push_back(0);
+  auto keep = [&](int64_t count) {
+    for (; count > 0; --count)
+      kept.push_back(axis++);
+  };
   for (const Subscript &subscript : expr.subscripts) {
     if (subscript.kind == Subscript::Kind::Ellipsis) {
-      axis += x.rank() - (axis + given);
-      given = x.rank() - axis;
+      keep(x.rank() + hidden - axis - given);
       continue;
     }
     --given;
-    int64_t size = x.shape()[axis];
-    int64_t real = axis + (x.batched ? 1 : 0);
-    auto gather = [&](Value index) {
-      x.tensor = buildValue(
-          frame, subscript.span, "gather", {x.tensor, index},
-          builder.getNamedAttr("axis", builder.getI64IntegerAttr(real)));
-      return bool(x.tensor);
-    };
+    int64_t size = ranges[axis].end;
     if (subscript.kind == Subscript::Kind::Slice) {
-      int64_t slice[3];
-      if (!sliceOf(frame, subscript, size, slice))
+      auto range = sliceOf(frame, subscript, size);
+      if (!range)
         return {};
-      if (slice[2] != size) {
-        if (slice[2] == 0)
-          return error(frame, subscript.span,
-                       "this slice of " + std::to_string(size) +
-                           " elements is empty");
-        x.tensor = sliceAxis(frame, subscript.span, x.tensor, real, slice);
-        if (!x.tensor)
-          return {};
-      }
-      ++axis;
-      continue;
-    }
-    Datum index = value(frame, *subscript.begin);
-    if (index.isPoison())
-      return {};
-    if (index.is(Datum::Kind::Int)) {
-      int64_t at = index.intValue;
-      if (at < -size || at >= size)
+      if (range->begin == range->end)
         return error(frame, subscript.span,
-                     "index " + std::to_string(at) + " of an axis of " +
-                         std::to_string(size));
-      Type i64 = builder.getIntegerType(64);
-      if (!gather(
-              splat(frame, subscript.span, i64, {}, at < 0 ? at + size : at)))
-        return {};
+                     "this slice of " + std::to_string(size) +
+                         " elements is empty");
+      ranges[axis] = *range;
+      keep(1);
       continue;
     }
-    if (index.is(Datum::Kind::List))
-      index =
-          constant(frame, subscript.span, index, builder.getIntegerType(64));
-    if (index.isPoison())
+    Datum place = placeOf(frame, subscript, size);
+    if (place.isPoison())
       return {};
-    if (!index.isTensor() || !isInteger(index.element()))
-      return error(frame, subscript.span,
-                   "an index is an int or a tensor of ints, this is " +
-                       describe(index));
-    if (index.batched)
-      return refuse(frame, subscript.span,
-                    "an index of samples is not supported in `prepare`");
-    if (!gather(index.tensor))
-      return {};
-    axis += index.rank();
+    if (place.isTensor()) {
+      places.push_back({int64_t(kept.size()), place});
+      keep(1);
+    } else {
+      ranges[axis] = {place.intValue, place.intValue + 1, 1};
+      ++axis;
+    }
   }
-  return x;
+  keep(x.rank() + hidden - axis);
+
+  Value result = slice(frame, expr.span, x.tensor, ranges);
+  if (!result)
+    return {};
+  SmallVector<int64_t> shape;
+  for (int64_t d : kept)
+    shape.push_back(
+        ::mlir::cast<RankedTensorType>(result.getType()).getDimSize(d));
+  result = reshape(frame, expr.span, result, shape);
+  int64_t shift = 0;
+  for (const auto &[at, place] : places) {
+    result = buildValue(
+        frame, expr.span, "gather", {result, place.tensor},
+        builder.getNamedAttr("axis", builder.getI64IntegerAttr(at + shift)));
+    if (!result)
+      return {};
+    shift += place.rank() - 1;
+  }
+  return result ? Datum::of(result, x.batched) : Datum();
 }
 
-Value Importer::sliceAxis(Frame &frame, Span span, Value x, int64_t axis,
-                          const int64_t (&slice)[3]) {
-  SmallVector<Attribute> places;
-  Type i64 = builder.getIntegerType(64);
-  for (int64_t i = 0; i < slice[2]; ++i)
-    places.push_back(builder.getI64IntegerAttr(slice[0] + i * slice[1]));
-  auto type = RankedTensorType::get({slice[2]}, i64);
-  Value index = ConstantOp::create(builder, location(frame, span), type,
-                                   DenseElementsAttr::get(type, places));
+Value Importer::slice(const Frame &frame, Span span, Value x,
+                      ArrayRef<SliceRange> ranges) {
+  ArrayRef<int64_t> shape =
+      ::mlir::cast<RankedTensorType>(x.getType()).getShape();
+  SmallVector<int64_t> begin, end, step;
+  bool whole = true;
+  for (auto [range, size] : llvm::zip(ranges, shape)) {
+    begin.push_back(range.begin);
+    end.push_back(range.end);
+    step.push_back(range.step);
+    whole &= range.begin == 0 && range.end == size && range.step == 1;
+  }
+  if (whole)
+    return x;
   return buildValue(
-      frame, span, "gather", {x, index},
-      builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)));
+      frame, span, "slice", {x},
+      {builder.getNamedAttr("begin", builder.getDenseI64ArrayAttr(begin)),
+       builder.getNamedAttr("end", builder.getDenseI64ArrayAttr(end)),
+       builder.getNamedAttr("step", builder.getDenseI64ArrayAttr(step))});
 }
 
 } // namespace varve::importer

@@ -107,15 +107,14 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
   // Tensors first: those of the kinds `any` and `float` share one element type.
   SmallVector<Datum> operands;
   SmallVector<size_t> shared;
-  SmallVector<Span> spans;
   for (BoundArgument &argument : bound) {
     const ast::Type &type = argument.input->type;
     if (isTensorList(type)) {
-      for (Datum &item : argument.value.items) {
-        shared.push_back(operands.size());
-        operands.push_back(item);
-        spans.push_back(argument.span);
-      }
+      // A list is a group of its own.
+      std::vector<Datum> &items = argument.value.items;
+      if (!unify(frame, argument.span, items, {}, false, /*shapes=*/false))
+        return {};
+      operands.append(items.begin(), items.end());
       continue;
     }
     if (type.kind != TypeKind::Tensor || argument.value.is(Datum::Kind::None))
@@ -141,7 +140,6 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
     if (!known)
       shared.push_back(operands.size());
     operands.push_back(std::move(operand));
-    spans.push_back(argument.span);
   }
   SmallVector<Datum> group;
   for (size_t i : shared)
@@ -155,6 +153,10 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
 
   bool batched = frame.batched && random;
   int64_t samples = frame.batched ? samplesInBatch : 0;
+  if (frame.batched && name == "dynamic_slice" && bound[0].value.isTensor() &&
+      bound[0].value.batched)
+    return sliceSamples(frame, bound[0].value, bound[1].value,
+                        *intsOf(bound[2].value), span);
   for (const Datum &operand : operands)
     batched |= operand.batched;
   if (elementwise && operands.size() > 1) {
@@ -193,6 +195,12 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
       operand = Datum::of(value, true);
     }
 
+  if (random)
+    for (const BoundArgument &argument : bound)
+      if (argument.input->name.text == "shape" &&
+          argument.value.is(Datum::Kind::None))
+        return error(frame, span, "`" + name + "` needs `shape` here",
+                     "a single one has `shape: []`");
   SmallVector<NamedAttribute> attributes;
   ArrayRef<int64_t> shape;
   if (!operands.empty())
@@ -203,8 +211,7 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
   for (const Datum &operand : operands)
     values.push_back(operand.tensor);
   if (random) {
-    values.push_back(seed);
-    values.push_back(step);
+    values.insert(values.begin(), {seed, step});
     attributes.push_back(builder.getNamedAttr(
         "stream", builder.getI64IntegerAttr(streamOf(frame))));
   }
@@ -375,9 +382,6 @@ bool Importer::attributesOf(Frame &frame, const std::string &name,
       std::optional<int64_t> window = windowAxes(signature, rank);
       if (window && *window > 0 && ints->size() == 1)
         ints->assign(*window, (*ints)[0]);
-      if (name == "pad")
-        while (int64_t(ints->size()) < rank + hidden)
-          ints->insert(ints->begin(), 0);
       if (name == "reshape" && key == "shape" &&
           !inferSize(frame, argument.span, elements, *ints))
         return false;

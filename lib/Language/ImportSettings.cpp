@@ -66,6 +66,16 @@ bool Importer::readField(Frame &frame, const ast::Field &node) {
              type.kind == ast::Type::Kind::Static && element) {
     field.stored = RankedTensorType::get({}, element);
   } else {
+    for (const ast::Dim &dim : type.dims)
+      if (dim.size && dim.size->is(ExprKind::Name) &&
+          !frame.names.count(dim.size->text)) {
+        refuse(frame, dim.span,
+               "samples of different sizes are not supported yet: `" +
+                   dim.size->text + "` is not known",
+               "if it is one size, give it: `--dim " + dim.size->text +
+                   "=...`");
+        return false;
+      }
     field.stored = declaredType(frame, type);
     if (!field.stored)
       return false;
@@ -77,34 +87,34 @@ bool Importer::readField(Frame &frame, const ast::Field &node) {
 bool Importer::readData(Frame &frame, const ast::Data &data) {
   const std::string &name = data.set.text;
   info.dataName = name;
-  static const std::set<std::string> later = {"images", "image_pairs", "text",
-                                              "parallel_text"};
-  bool declared = name == "csv" || name == "npz";
+  // Which of them can be read is for the reader to say.
+  static const std::vector<std::string> readers = {
+      "csv", "npz", "images", "image_pairs", "text", "parallel_text"};
+  bool declared = llvm::is_contained(readers, name);
   auto known = knownSets().find(name);
-  if (later.count(name)) {
-    refuse(frame, data.set.span,
-           "data set `" + name + "` is not supported yet");
-    return false;
-  }
   if (!declared && known == knownSets().end()) {
-    std::vector<std::string> names = {"csv", "npz"};
+    std::vector<std::string> names = readers;
     for (const auto &[set, fields] : knownSets())
       names.push_back(set);
     error(frame, data.set.span, "unknown data set `" + name + "`",
           suggest(name, names));
     return false;
   }
+  // Options are the reader's words: `tokenizer: bpe("vocab.json")`.
+  int unnamed = 0;
   for (const ast::Argument &argument : data.arguments) {
-    Datum datum = value(frame, argument.value);
-    if (datum.isPoison())
-      return false;
-    info.options[argument.name ? argument.name->text : "path"] =
-        datum.is(Datum::Kind::String) ? datum.text : describe(datum);
+    const Expr &expr = argument.value;
+    std::string key = argument.name  ? argument.name->text
+                      : unnamed == 0 ? "path"
+                                     : "path" + std::to_string(unnamed + 1);
+    unnamed += argument.name ? 0 : 1;
+    info.options[key] = expr.is(ExprKind::String) ? expr.text : print(expr);
   }
   if (data.fields) {
+    bool good = true;
     for (const ast::Field &field : *data.fields)
-      if (!readField(frame, field))
-        return false;
+      good &= readField(frame, field);
+    return good;
   } else if (declared) {
     error(frame, data.set.span, "`" + name + "` needs its fields",
           "such as `{ x: f32[4] label: class(3) }`");
@@ -269,7 +279,10 @@ bool Importer::readSettings() {
     if (info.dataName.empty())
       error(frame, train->model.span, "`train` has no data",
             "write `data mnist`");
-    if (info.optimizer.empty() && request.function == "train_step")
+    bool optimizer = false;
+    for (const ast::Setting &setting : train->settings.list)
+      optimizer |= setting.keyword.text == "optimizer";
+    if (!optimizer && request.function == "train_step")
       error(frame, train->model.span, "`train` has no optimizer",
             "write `optimizer adam(lr: 1e-3)`");
     if (info.batch == 0)
@@ -436,7 +449,7 @@ bool Importer::readInferSetting(Frame &frame, const ast::Setting &setting) {
     return true;
   }
   if (auto *labels = setting.as<ast::Labels>())
-    return readLabels(frame, *labels);
+    return readLabels(frame, *labels, infers);
   if (!infers)
     return true;
   refuse(frame, setting.keyword.span,
@@ -444,7 +457,11 @@ bool Importer::readInferSetting(Frame &frame, const ast::Setting &setting) {
   return false;
 }
 
-bool Importer::readLabels(Frame &frame, const ast::Labels &labels) {
+bool Importer::readLabels(Frame &frame, const ast::Labels &labels,
+                          bool infers) {
+  // Training has no need of the file.
+  if (!infers && labels.value.is(ExprKind::String))
+    return true;
   Datum datum = value(frame, labels.value);
   if (datum.isPoison())
     return false;

@@ -178,7 +178,8 @@ void Importer::declareVariable(Frame &frame, const ast::Variable &node) {
   }
 
   Variable &variable = variables[key];
-  Span place = userSpan(frame, node.name.span);
+  Span place = node.name.span;
+  const Frame &user = userFrame(frame, place);
   if (variable.declared && !frame.reuse) {
     LineColumn at = sources.position(variable.place);
     bool same = variable.place.file == place.file &&
@@ -192,7 +193,11 @@ void Importer::declareVariable(Frame &frame, const ast::Variable &node) {
       remedy = "first at " + std::to_string(at.line) + ":" +
                std::to_string(at.column) +
                (call ? "; name one: `as fc2`" : "; rename one");
-    error(frame, place, "`" + key + "` is declared twice", remedy);
+    // One word for the weight and the bias of a layer.
+    std::string identity = "twice:" + std::to_string(place.file) + ":" +
+                           std::to_string(place.begin);
+    if (reported.insert(identity).second)
+      error(user, place, "`" + key + "` is declared twice", remedy);
     return;
   }
   if (variable.op && variable.op.getTensorType() != type) {
@@ -280,6 +285,9 @@ void Importer::runRuntimeIf(Frame &frame, const ast::If &node,
     error(frame, node.condition.span,
           "`return` may not stand in an `if` on a tensor",
           "bind a name in both branches");
+    frame.returned = false;
+    frame.results.clear();
+    frame.names = std::move(before);
     return;
   }
   frame.names = std::move(before);
@@ -325,6 +333,10 @@ void Importer::runRepeat(Frame &frame, const ast::Repeat &repeat) {
     values = list.items;
     first = 0;
     end = values.size();
+  }
+  if (trial && repeat.end && *end - *first >= standInSamples) {
+    inconclusive = true;
+    end = *first;
   }
   for (int64_t i = *first; i < *end; ++i) {
     if (!spend(frame, repeat.variable.span))
@@ -381,6 +393,10 @@ void Importer::runScan(Frame &frame, const ast::Scan &scan) {
     sequences.push_back(std::move(x));
   }
 
+  if (trial && length % standInSamples == 0) {
+    inconclusive = true;
+    return;
+  }
   const char *barrier = frame.stateBarrier;
   bool reuse = frame.reuse;
   std::vector<Datum> *outer = frame.yields;
@@ -426,14 +442,7 @@ void Importer::runScan(Frame &frame, const ast::Scan &scan) {
       whole &= one.isTensor();
     if (!whole)
       continue;
-    SmallVector<Value> values;
-    for (const Datum &one : list)
-      values.push_back(one.tensor);
-    int64_t axis = along + (list[0].batched ? 1 : 0);
-    Value y = buildValue(
-        frame, span, "stack", values,
-        builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)));
-    frame.names[target.text] = y ? Datum::of(y, list[0].batched) : Datum();
+    frame.names[target.text] = stack(frame, list, along, span, span);
   }
 }
 

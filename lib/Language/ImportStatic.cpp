@@ -86,6 +86,10 @@ Datum Importer::staticBinary(Frame &frame, const Expr &expr, const Datum &x,
     return mismatch();
 
   bool ints = x.is(Datum::Kind::Int) && y.is(Datum::Kind::Int);
+  bool divides = op == Operator::Divide || op == Operator::Remainder;
+  if (trial && ints && divides && x.intValue % standInSamples == 0 &&
+      (y.intValue == 0 || x.intValue % y.intValue != 0))
+    inconclusive = true;
   double a = x.number(), b = y.number();
   switch (op) {
   case Operator::Less:

@@ -291,6 +291,12 @@ static StringRef arithmetic(Operator op) {
     return "mul";
   case Operator::Divide:
     return "div";
+  case Operator::Remainder:
+    return "remainder";
+  case Operator::And:
+    return "and";
+  case Operator::Or:
+    return "or";
   default:
     return "";
   }
@@ -313,8 +319,6 @@ Datum Importer::tensorBinary(Frame &frame, const Expr &expr, Datum x, Datum y) {
   }
   if (op == Operator::Power)
     return tensorPower(frame, expr, std::move(x), std::move(y));
-  if (op == Operator::Remainder)
-    return refuse(frame, expr.opSpan, "`%` of tensors is not supported yet");
 
   bool logical = op == Operator::And || op == Operator::Or;
   Datum pair[] = {x, y};
@@ -325,12 +329,13 @@ Datum Importer::tensorBinary(Frame &frame, const Expr &expr, Datum x, Datum y) {
   };
   StringRef predicate = comparison(op);
   bool equality = op == Operator::Equal || op == Operator::NotEqual;
-  if (logical != (isTruth(x) && isTruth(y)) && !equality)
+  bool wrong = logical ? !isTruth(x) || !isTruth(y)
+                       : !equality && (isTruth(x) || isTruth(y));
+  if (wrong)
     return error(frame, expr.opSpan,
                  std::string("`") + ast::spelling(op) + "` of " + describe(x) +
                      " and " + describe(y),
-                 isTruth(x) || isTruth(y) ? "`cast` a bool to a number first"
-                                          : "both are bool");
+                 logical ? "both are bool" : "`cast` a bool to a number first");
   if (!unify(frame, expr.opSpan, pair, exprs, op == Operator::Divide))
     return {};
   bool batched = pair[0].batched;

@@ -262,7 +262,7 @@ Value Importer::scalarTerm(Frame &frame, const Expr &expr, const char *what) {
 
 bool Importer::buildStep(const std::string &name) {
   int64_t batch = request.batch > 0 ? request.batch : info.batch;
-  beginFunction(name, batch);
+  beginFunction(name, trial ? standInSamples : batch);
   Frame settings;
   settings.blockName = "train";
   settings.scope = mainScope;
@@ -274,16 +274,17 @@ bool Importer::buildStep(const std::string &name) {
   bindTermNames(terms);
   bindProgress(terms, /*totals=*/false);
   Value total;
+  bool good = true;
   SmallVector<Value> parts;
   for (const Term *term : info.losses) {
     Value part = scalarTerm(terms, term->value, "a loss");
-    if (!part)
-      return false;
+    good &= bool(part);
     parts.push_back(part);
-    total = total ? buildValue(terms, term->value.span, "add", {total, part})
-                  : part;
+    total = total && part
+                ? buildValue(terms, term->value.span, "add", {total, part})
+                : part;
   }
-  if (!total) {
+  if (info.losses.empty()) {
     error(settings, train->model.span, "`train` has no loss",
           "write `loss ...`");
     return false;
@@ -294,18 +295,18 @@ bool Importer::buildStep(const std::string &name) {
       addResult(part, partName, "loss_part");
   for (auto [term, metricName] : llvm::zip(info.metrics, info.metricNames)) {
     Value metric = scalarTerm(terms, term->value, "a metric");
-    if (!metric)
-      return false;
+    good &= bool(metric);
     addResult(metric, metricName, "metric");
   }
   if (settings.training && info.schedule) {
     Frame schedule = settings;
     bindProgress(schedule, /*totals=*/true);
     Value factor = scalarTerm(schedule, *info.schedule, "a schedule");
-    if (!factor)
-      return false;
+    good &= bool(factor);
     addResult(factor, "schedule", "schedule");
   }
+  if (!good)
+    return false;
   finishFunction(settings.training);
   func.setLearns(settings.training);
   return checkPatterns(settings);
@@ -314,7 +315,7 @@ bool Importer::buildStep(const std::string &name) {
 // ---- infer ----
 
 bool Importer::buildInfer() {
-  int64_t batch = std::max<int64_t>(request.batch, 1);
+  int64_t batch = trial ? standInSamples : std::max<int64_t>(request.batch, 1);
   beginFunction("infer", batch);
   Frame settings;
   settings.blockName = "infer";

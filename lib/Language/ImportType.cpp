@@ -277,6 +277,28 @@ Datum Importer::bindInput(Frame &frame, const ast::Input &input, Datum argument,
   return bindStatic(frame, input, std::move(argument), span);
 }
 
+bool Importer::checkResultSizes(Frame &frame) {
+  for (const ast::BlockResult &result : frame.block->results)
+    for (const Dim &dim : result.type.dims) {
+      if (!dim.size || !dim.size->is(ExprKind::Binary) ||
+          dim.size->op != ast::Operator::Divide)
+        continue;
+      bool known = true;
+      for (const Expr &side : dim.size->operands)
+        known &= side.is(ExprKind::Int) ||
+                 (side.is(ExprKind::Name) && frame.names.count(side.text));
+      if (!known)
+        continue;
+      Span span = frame.callSpan.end ? frame.callSpan : dim.span;
+      frame.binding = true;
+      bool good = dimSize(frame, result.type, dim, span).has_value();
+      frame.binding = false;
+      if (!good)
+        return false;
+    }
+  return true;
+}
+
 RankedTensorType Importer::declaredType(Frame &frame, const ast::Type &type) {
   const std::string &name = type.name.text;
   bool tensor = type.kind == ast::Type::Kind::Tensor;
