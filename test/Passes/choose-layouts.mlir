@@ -1,0 +1,35 @@
+// RUN: varve-opt %s --pass-pipeline='builtin.module(varve.program(varve-choose-layouts))' | FileCheck %s
+
+// Transposed at the right of a product: panels of 32 where the product's
+// columns divide so, else transposed. A slot follows its parameter. One that
+// stands at the left stays as it is, and so does a bias.
+// CHECK-LABEL: varve.program @net
+// CHECK:       varve.state @wide.weight : {{.*}}panel = 32 : i64, perm = array<i64: 1, 0>
+// CHECK:       varve.state @"wide.weight:m" : {{.*}}panel = 32 : i64, perm = array<i64: 1, 0>
+// CHECK:       varve.state @narrow.weight
+// CHECK-NOT:   panel
+// CHECK-SAME:  perm = array<i64: 1, 0>
+// CHECK-NEXT:  varve.state @left.weight
+// CHECK-NOT:   perm
+// CHECK:       varve.func
+varve.program @net {
+  varve.state @wide.weight : tensor<64x16xf32> {role = "param"}
+  varve.state @"wide.weight:m" : tensor<64x16xf32> {role = "slot", of = @wide.weight}
+  varve.state @narrow.weight : tensor<10x64xf32> {role = "param"}
+  varve.state @left.weight : tensor<64x8xf32> {role = "param"}
+  varve.state @bias : tensor<64xf32> {role = "param"}
+  varve.func @infer(%x: tensor<8x16xf32> {kind = "input", name = "x"})
+      uses(%w = @wide.weight : tensor<64x16xf32>,
+           %n = @narrow.weight : tensor<10x64xf32>,
+           %l = @left.weight : tensor<64x8xf32>, %b = @bias : tensor<64xf32>)
+      -> ({kind = "output", name = "y"}, {kind = "output", name = "z"}) {
+    %wt = varve.transpose %w : tensor<64x16xf32> -> tensor<16x64xf32>
+    %h = varve.matmul %x, %wt : tensor<8x16xf32>, tensor<16x64xf32> -> tensor<8x64xf32>
+    %bb = varve.broadcast %b {axis = array<i64: 1>, shape = array<i64: 8, 64>} : tensor<64xf32> -> tensor<8x64xf32>
+    %hb = varve.add %h, %bb : tensor<8x64xf32>
+    %nt = varve.transpose %n : tensor<10x64xf32> -> tensor<64x10xf32>
+    %y = varve.matmul %hb, %nt : tensor<8x64xf32>, tensor<64x10xf32> -> tensor<8x10xf32>
+    %z = varve.matmul %l, %x : tensor<64x8xf32>, tensor<8x16xf32> -> tensor<64x16xf32>
+    varve.return %y, %z : tensor<8x10xf32>, tensor<64x16xf32>
+  }
+}

@@ -1,0 +1,66 @@
+// RUN: varve-opt %s --convert-varve-to-linalg --cse --varve-fuse-kernels --split-input-file | FileCheck %s
+
+// The transpose of w and the broadcast of the bias go into indexing maps; the
+// product, the bias and the activation are one kernel.
+// CHECK-LABEL: kernel.def
+// CHECK-SAME:    ins = 3
+// CHECK-NOT:     linalg.transpose
+// CHECK-NOT:     linalg.broadcast
+// CHECK:         iterator_types = ["parallel", "parallel", "reduction"]
+// CHECK:         iterator_types = ["parallel", "parallel"]
+// CHECK:         kernel.yield
+// CHECK-NOT:   kernel.def
+// CHECK-LABEL: func.func @dense
+// CHECK-NOT:     linalg.
+// CHECK:         kernel.call
+// CHECK-NOT:     kernel.call
+varve.program @net {
+  varve.state @w : tensor<4x3xf32> {role = "param"}
+  varve.state @b : tensor<4xf32> {role = "param"}
+  varve.func @dense(%x: tensor<2x3xf32> {kind = "input", name = "x"})
+      uses(%w = @w : tensor<4x3xf32>, %b = @b : tensor<4xf32>)
+      -> ({kind = "output", name = "y"}) {
+    %t = varve.transpose %w : tensor<4x3xf32> -> tensor<3x4xf32>
+    %p = varve.matmul %x, %t : tensor<2x3xf32>, tensor<3x4xf32> -> tensor<2x4xf32>
+    %c = varve.broadcast %b {axis = array<i64: 1>, shape = array<i64: 2, 4>} : tensor<4xf32> -> tensor<2x4xf32>
+    %s = varve.add %p, %c : tensor<2x4xf32>
+    %r = varve.relu %s : tensor<2x4xf32>
+    varve.return %r : tensor<2x4xf32>
+  }
+}
+
+// -----
+
+// Two products cannot share a kernel: it has at most one root.
+// CHECK-COUNT-2: kernel.def
+// CHECK-LABEL: func.func @chain
+// CHECK-COUNT-2: kernel.call
+varve.program @net {
+  varve.func @chain(%x: tensor<2x2xf32> {kind = "input", name = "x"})
+      -> ({kind = "output", name = "y"}) {
+    %p = varve.matmul %x, %x : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xf32>
+    %q = varve.matmul %p, %x : tensor<2x2xf32>, tensor<2x2xf32> -> tensor<2x2xf32>
+    varve.return %q : tensor<2x2xf32>
+  }
+}
+
+// -----
+
+// w is updated in place, so what else reads the old w comes first.
+// CHECK-LABEL: func.func @order
+// CHECK-SAME:    (%[[W_:[^:]*]]: memref<4xf32>
+// CHECK:         %[[W:.*]] = bufferization.to_tensor %[[W_]]
+// CHECK:         kernel.call {{.*}}ins(%[[W]] :
+// CHECK:         %[[NEW:.*]] = kernel.call {{.*}}ins(%[[W]], %
+// CHECK-NOT:     kernel.call
+// CHECK:         materialize_in_destination %[[NEW]] {{.*}}%[[W_]]
+varve.program @net {
+  varve.state @w : tensor<4xf32> {role = "param"}
+  varve.func @order(%x: tensor<4xf32> {kind = "input", name = "x"})
+      uses(%w = @w : tensor<4xf32>)
+      -> ({kind = "output", name = "y"}) updates(@w) {
+    %n = varve.sub %w, %x : tensor<4xf32>
+    %y = varve.sum %w {axis = array<i64: 0>} : tensor<4xf32> -> tensor<f32>
+    varve.return %y, %n : tensor<f32>, tensor<4xf32>
+  }
+}
