@@ -291,7 +291,8 @@ Result<DataSource> DataSource::open(DataSpec spec,
         std::string(environment ? environment : "")}) {
     if (folder.empty())
       continue;
-    tried.push_back((fs::path(folder) / path->second).string());
+    tried.push_back(
+        (fs::path(folder) / path->second).lexically_normal().string());
     if (!isFile(tried.back()))
       continue;
     if (Status status = source.openFile(tried.back()); !status)

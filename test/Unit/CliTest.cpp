@@ -1,14 +1,11 @@
 // The varve command as a user meets it: exit status, streams, files. Runs the
 // program on an artifact written by hand, so that no compiler is needed.
-#include "Learn/Train.h"
+#include "CommandLine.h"
 #include "Support/Safetensors.h"
-#include "TemporaryFolder.h"
 #include "ZipBuilder.h"
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-#include <sys/wait.h>
 
 using namespace varve;
 using nlohmann::json;
@@ -46,31 +43,14 @@ std::string dataset(int samples) {
       .bytes();
 }
 
-class Cli : public testing::Test {
+class Cli : public CommandLine {
 protected:
   void SetUp() override { folder.write("t.npz", dataset(100)); }
 
-  /// Runs `varve ARGUMENTS` in the folder; $T stands for the artifact.
+  /// $T stands for the artifact.
   int varve(const std::string &arguments) {
-    std::string command = "cd " + folder.path +
-                          " && export T=" VARVE_TINY_ARTIFACT
-                          " VARVE_CACHE=cache && " VARVE_EXECUTABLE " " +
-                          arguments + " >out 2>err </dev/null";
-    int state = std::system(command.c_str());
-    out = folder.read("out");
-    err = folder.read("err");
-    return WIFEXITED(state) ? WEXITSTATUS(state) : -1;
+    return CommandLine::varve(arguments, "export T=" VARVE_TINY_ARTIFACT " &&");
   }
-  std::vector<json> lines() const {
-    std::vector<json> result;
-    std::istringstream stream(out);
-    for (std::string line; std::getline(stream, line);)
-      result.push_back(json::parse(line, nullptr, false));
-    return result;
-  }
-
-  TemporaryFolder folder;
-  std::string out, err;
 };
 
 TEST_F(Cli, HelpAndUsage) {
