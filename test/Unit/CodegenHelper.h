@@ -116,6 +116,8 @@ inline Program compileKernels(const std::string &text, const Variant &v,
   FunctionDescription function;
   function.name = function.symbol = "step";
   function.arenaBytes = program.arenaBytes;
+  // All buffers pass as inputs; the arena and the threads are not among them.
+  function.inputs.resize(f.getNumArguments() - 3);
   d.functions.push_back(function);
   auto target = resolveTarget(v.level);
   if (!target) {

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Bufferization/Transforms/Transforms.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace varve {
@@ -31,7 +32,37 @@ struct BufferizeKernels : varve::impl::BufferizeKernelsBase<BufferizeKernels> {
         return signalPassFailure();
   }
 
+  // A loop writes what it carries into the buffer that it came in: a buffer
+  // made in one turn must not be the same as the one made in the next.
+  static void keepLoopBuffers(func::FuncOp f) {
+    auto keep = [](OpOperand &yielded, Value into) {
+      if (!isa<TensorType>(into.getType()) || yielded.get() == into)
+        return;
+      OpBuilder b(yielded.getOwner());
+      auto copy = bufferization::MaterializeInDestinationOp::create(
+          b, into.getLoc(), into.getType(), yielded.get(), into);
+      yielded.set(copy.getResult());
+    };
+    f.walk([&](scf::ForOp loop) {
+      for (auto [yielded, arg] :
+           llvm::zip(loop.getYieldedValuesMutable().value(),
+                     loop.getRegionIterArgs()))
+        keep(yielded, arg);
+    });
+    f.walk([&](scf::WhileOp loop) {
+      // What the condition passes on as it came keeps its place.
+      auto passed = loop.getConditionOp().getArgs();
+      for (OpOperand &yielded : loop.getYieldOp()->getOpOperands()) {
+        Value arg = loop.getBeforeArguments()[yielded.getOperandNumber()];
+        auto it = llvm::find(passed, arg);
+        if (it != passed.end())
+          keep(yielded, loop.getAfterArguments()[it - passed.begin()]);
+      }
+    });
+  }
+
   static LogicalResult bufferize(func::FuncOp f) {
+    keepLoopBuffers(f);
     IRRewriter rewriter(f.getContext());
     if (failed(bufferization::eliminateEmptyTensors(rewriter, f)))
       return failure();
@@ -48,7 +79,7 @@ struct BufferizeKernels : varve::impl::BufferizeKernelsBase<BufferizeKernels> {
         d->getCanonicalizationPatterns(patterns);
     for (RegisteredOperationName op : getContext().getRegisteredOperations()) {
       StringRef dialect = op.getDialectNamespace();
-      if (dialect == "memref" || dialect == "bufferization")
+      if (dialect == "memref" || dialect == "bufferization" || dialect == "scf")
         op.getCanonicalizationPatterns(patterns, &getContext());
     }
     return applyPatternsGreedily(f, std::move(patterns));

@@ -69,11 +69,12 @@ public:
 private:
   LogicalResult chooseDims();
   void chooseTile();
-  bool shouldPack();
+  void choosePacking();
   /// All tiles [lo, hi) of a row block of panel p.
   void panel(Value lo, Value hi, int64_t columns);
-  void pack(Value k0, Value terms, int64_t columns);
-  SmallVector<Value> multiply(Value row, int64_t rows, Value k0, Value terms,
+  void pack(Index k0, Value terms, int64_t columns);
+  void packTransposed(Index k0, Value terms, int64_t columns);
+  SmallVector<Value> multiply(Value row, int64_t rows, Index k0, Value terms,
                               int64_t columns);
   void epilogue(Value row, Value place, Value rows, int64_t columns);
   void eachTile(Value lo, Value hi,
@@ -108,7 +109,7 @@ private:
   int64_t tiles = 1, rows = 1;   // `more` tiles have one row more
   int64_t more = 0, block = 1;   // tiles in a row block
   int64_t chunks = 1;
-  bool packed = false, plainStart = true;
+  bool packed = false, transposed = false, plainStart = true;
   Value packedB, partial; // scratch
 
   SmallVector<Index> outerAt; // by loop dimension
@@ -179,24 +180,46 @@ void Contraction::chooseTile() {
   chunks = llvm::divideCeil(K, options.kc);
 }
 
-// Loads of B in place need its lanes contiguous. Anything else pays once per
-// panel if several tiles use it.
-bool Contraction::shouldPack() {
-  if (!vectors || tiles == 1)
-    return false;
+/// The inputs of the root that a value of its body depends on.
+void collectInputs(GenericOp g, Value v, SetVector<OpOperand *> &inputs) {
+  if (auto arg = dyn_cast<BlockArgument>(v)) {
+    if (arg.getOwner() == g.getBody())
+      inputs.insert(g.getMatchingOpOperand(arg));
+  } else if (Operation *op = v.getDefiningOp(); g->isProperAncestor(op)) {
+    for (Value o : op->getOperands())
+      collectInputs(g, o, inputs);
+  }
+}
+
+// Loads of B in place need its lanes contiguous, and rows that do not fall on
+// the same few cache sets. Anything else pays once per panel if several tiles
+// use it. What is contiguous along k is loaded along k and transposed.
+void Contraction::choosePacking() {
+  if (!vectors)
+    return;
+  SetVector<OpOperand *> inputs;
+  collectInputs(root, factors.y, inputs);
+  bool alongLanes = body.readsContiguously(root, inputs.getArrayRef(), dj);
+  transposed = !alongLanes && terms.size() == 1 &&
+               body.readsContiguously(root, inputs.getArrayRef(), terms[0]);
+  if (transposed || tiles == 1) {
+    packed = transposed;
+    return;
+  }
   auto arg = dyn_cast<BlockArgument>(factors.y);
-  if (!arg)
-    return true;
-  OpOperand *operand = root.getMatchingOpOperand(arg);
-  const KernelBody::Buffer *buffer = body.bufferOf(operand->get());
-  if (!buffer || buffer->element != element)
-    return true;
-  AffineMap map = root.getMatchingIndexingMap(operand);
+  const KernelBody::Buffer *buffer =
+      arg ? body.bufferOf(root.getMatchingOpOperand(arg)->get()) : nullptr;
+  packed = !alongLanes || !buffer || terms.size() > 1;
+  if (packed || tiles < 6)
+    return;
+  // Rows 4 KiB apart share their sets of the first cache, and their TLB
+  // entries are too many.
+  AffineMap map = root.getMatchingIndexingMap(root.getMatchingOpOperand(arg));
   for (auto [i, e] : llvm::enumerate(map.getResults()))
-    if (e.isFunctionOfDim(dj) &&
-        (!isa<AffineDimExpr>(e) || buffer->layout.stride(i) != 1))
-      return true;
-  return terms.size() > 1;
+    if (e.isFunctionOfDim(terms[0]))
+      packed |=
+          buffer->layout.stride(i) * element.getIntOrFloatBitWidth() / 8 >=
+          4096;
 }
 
 Position Contraction::position(Index row, int64_t j, Index k, bool lanes,
@@ -234,14 +257,13 @@ Position Contraction::outPosition(const Position &p) {
   return out;
 }
 
-void Contraction::pack(Value k0, Value count, int64_t columns) {
-  Type type = factors.y.getType();
-  KernelBody::Buffer to{packedB, {}, type};
+void Contraction::pack(Index k0, Value count, int64_t columns) {
+  if (transposed)
+    return packTransposed(k0, count, columns);
   b.loop(b.index(0), count, 1, [&](Value k) {
     body.newPoint();
-    Index at = Index::of(k0) + Index::of(k);
     for (int64_t j = 0; j < vectorsIn(columns); ++j) {
-      Position p = position({}, j, at, true, maskOf(columns, j));
+      Position p = position({}, j, k0 + Index::of(k), true, maskOf(columns, j));
       Value v = b.toVector(body.scalar(root, p, factors.y));
       Value place = b.scalarPart(Index::of(k, width) + j * kLanes);
       vector::StoreOp::create(b, v, packedB, ValueRange{place});
@@ -250,8 +272,59 @@ void Contraction::pack(Value k0, Value count, int64_t columns) {
   body.newPoint();
 }
 
+/// Rows to columns, by exchange of off-diagonal blocks of 8, 4, 2, 1.
+void transpose(LoopBuilder &b, MutableArrayRef<Value> rows) {
+  for (int64_t w = kLanes / 2; w; w /= 2) {
+    SmallVector<int64_t> low, high; // of the two rows, the second from kLanes
+    for (int64_t l = 0; l < kLanes; ++l) {
+      low.push_back(l & w ? kLanes + l - w : l);
+      high.push_back(l & w ? kLanes + l : l + w);
+    }
+    for (int64_t i = 0; i < kLanes; ++i)
+      if (!(i & w)) {
+        Value x = rows[i], y = rows[i + w];
+        rows[i] = vector::ShuffleOp::create(b, x, y, low);
+        rows[i + w] = vector::ShuffleOp::create(b, x, y, high);
+      }
+  }
+}
+
+// Blocks of 16 terms by 16 columns.
+void Contraction::packTransposed(Index k0, Value count, int64_t columns) {
+  auto packBlock = [&](Index k, int64_t valid) {
+    for (int64_t j = 0; j < vectorsIn(columns); ++j) {
+      body.newPoint();
+      SmallVector<Value> rows(kLanes, b.zeros(factors.y.getType()));
+      for (int64_t r = 0; r < kLanes && j * kLanes + r < columns; ++r) {
+        Position p = position({}, 0, (k0 + k).withLane(1), false, {});
+        p.at[dj] = Index::of(panelNumber, width) + (j * kLanes + r);
+        p.vector = true;
+        p.mask = valid < kLanes ? b.maskBelow(valid) : Value();
+        rows[r] = b.toVector(body.scalar(root, p, factors.y));
+      }
+      transpose(b, rows);
+      for (int64_t l = 0; l < valid; ++l) {
+        Value place = b.scalarPart((k + l) * width + j * kLanes);
+        vector::StoreOp::create(b, rows[l], packedB, ValueRange{place});
+      }
+    }
+    body.newPoint();
+  };
+  Value blocks = b.div(count, kLanes);
+  b.loop(b.index(0), blocks, 1,
+         [&](Value i) { packBlock(Index::of(i, kLanes), kLanes); });
+  int64_t tail = K % kLanes;
+  if (!tail)
+    return;
+  // Chunks before the last have no tail.
+  if (chunks == 1)
+    return packBlock(Index::of(K - tail), tail);
+  Value isLast = b.less(count, b.index(options.kc));
+  b.when(isLast, [&] { packBlock(Index::of(blocks, kLanes), tail); });
+}
+
 // The chunk sums of a tile, row-major.
-SmallVector<Value> Contraction::multiply(Value row, int64_t rows, Value k0,
+SmallVector<Value> Contraction::multiply(Value row, int64_t rows, Index k0,
                                          Value count, int64_t columns) {
   const int64_t nv = vectorsIn(columns);
   Value zero = b.constantLike(accType(), b.getZeroAttr(element));
@@ -260,7 +333,7 @@ SmallVector<Value> Contraction::multiply(Value row, int64_t rows, Value k0,
   acc = b.loop(b.index(0), count, 1, acc, [&](Value kk, ValueRange in) {
     body.newPoint();
     SmallVector<Value> next(in.begin(), in.end()), column;
-    Index k = chunks > 1 ? Index::of(k0) + Index::of(kk) : Index::of(kk);
+    Index k = k0 + Index::of(kk);
     auto lanes = [&](Value v) { return vectors ? b.toVector(v) : v; };
     for (int64_t j = 0; j < nv; ++j) {
       if (packed) {
@@ -353,7 +426,8 @@ void Contraction::panel(Value lo, Value hi, int64_t columns) {
   };
 
   if (chunks == 1) {
-    Value count = b.index(K), k0 = b.index(0);
+    Value count = b.index(K);
+    Index k0;
     if (packed)
       pack(k0, count, columns);
     bool direct = plainStart && body.epilogueSize() <= 6;
@@ -405,8 +479,8 @@ void Contraction::panel(Value lo, Value hi, int64_t columns) {
     });
   });
   b.loop(b.index(0), b.index(chunks), 1, [&](Value c) {
-    Value k0 = b.mul(c, options.kc);
-    Value left = arith::SubIOp::create(b, b.index(K), k0);
+    Index k0 = Index::of(c, options.kc);
+    Value left = arith::SubIOp::create(b, b.index(K), b.scalarPart(k0));
     Value count = b.min(left, b.index(options.kc));
     if (packed)
       pack(k0, count, columns);
@@ -431,7 +505,7 @@ LogicalResult Contraction::expand() {
   if (failed(chooseDims()))
     return failure();
   chooseTile();
-  packed = shouldPack();
+  choosePacking();
   auto fill = root.getDpsInits()[0].getDefiningOp<linalg::FillOp>();
   plainStart = fill && (matchPattern(fill.getInputs()[0], m_AnyZeroFloat()) ||
                         matchPattern(fill.getInputs()[0], m_Zero()));

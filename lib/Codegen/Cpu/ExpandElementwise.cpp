@@ -25,6 +25,10 @@ public:
     if (llvm::any_of(shape, ShapedType::isDynamic))
       return body.def.emitError("an out of dynamic shape");
     lane = body.bufferOf(outs[0])->layout.contiguousDim();
+    if (int64_t elements = body.flatten()) {
+      shape.assign(shape.size(), 1);
+      shape[lane] = elements;
+    }
     nest();
     return success();
   }

@@ -4,6 +4,7 @@
 #include "KernelCost.h"
 #include "varve/Codegen/Passes.h"
 
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
@@ -52,8 +53,10 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
     if (vectors)
       tile.vectors = vectors;
     tile.kc = kc;
-    if (tile.rows < 1 || tile.vectors < 1 || tile.kc < 1)
+    if (tile.rows < 1 || tile.vectors < 1)
       return getOperation().emitError("a tile of no size");
+    if (tile.kc < 1 || tile.kc % kLanes)
+      return getOperation().emitError("kc is no multiple of ") << kLanes;
     return success();
   }
 
@@ -122,6 +125,23 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
   }
 
   LogicalResult flattenArguments(func::FuncOp f) {
+    // Conditions are read by every thread.
+    f.walk([&](memref::LoadOp load) {
+      OpBuilder b(load);
+      auto type = load.getMemRefType();
+      FailureOr<MemRefType> flat = flatType(type);
+      if (type.getRank() || failed(flat))
+        return;
+      Location loc = load.getLoc();
+      Value zero = arith::ConstantIndexOp::create(b, loc, 0);
+      Value from = flatten(b, loc, load.getMemRef(), *flat);
+      from.setType(*flat);
+      Value v = memref::LoadOp::create(b, loc, from, ValueRange(zero));
+      if (v.getType() != load.getType())
+        v = arith::TruncIOp::create(b, loc, load.getType(), v);
+      load.replaceAllUsesWith(v);
+      load.erase();
+    });
     for (BlockArgument arg : f.getArguments()) {
       auto type = dyn_cast<MemRefType>(arg.getType());
       if (!type)
@@ -159,6 +179,15 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
 
   FailureOr<func::FuncOp> expand(kernel::DefOp def, TypeRange operands,
                                  StringRef name) {
+    // Named operations are their generic form here.
+    IRRewriter rewriter(def.getContext());
+    for (auto op :
+         llvm::to_vector(def.getBody().front().getOps<linalg::LinalgOp>()))
+      if (!isa<GenericOp, linalg::FillOp>(op)) {
+        rewriter.setInsertionPoint(op);
+        if (failed(linalg::generalizeNamedOp(rewriter, op)))
+          return op.emitError("has no generic form");
+      }
     KernelBody body(def, operands, name);
     if (failed(body.start()))
       return failure();

@@ -63,8 +63,9 @@ public:
 private:
   bool matchFolds();
   void chooseLanes();
-  bool contiguousInReads(unsigned dim);
-  void outputs(function_ref<void(Position)> body);
+  bool contiguousInReads(unsigned dim) {
+    return body.readsContiguously(root, root.getDpsInputOperands(), dim);
+  }
 
   using Values = SmallVector<Value>;
   /// `acc` with the terms at p.
@@ -111,24 +112,6 @@ bool Reduction::matchFolds() {
     folds.push_back({op, term, b.constant(neutral), same});
   }
   return true;
-}
-
-bool Reduction::contiguousInReads(unsigned dim) {
-  int yes = 0, no = 0;
-  for (OpOperand *o : root.getDpsInputOperands()) {
-    auto visit = [&](Value arg, AffineMap map) {
-      if (!map || !map.isFunctionOfDim(dim))
-        return;
-      int64_t stride = 0;
-      const Layout &layout = body.bufferOf(arg)->layout;
-      for (auto [i, e] : llvm::enumerate(map.getResults()))
-        if (e == b.getAffineDimExpr(dim))
-          stride = layout.stride(i);
-      ++(stride == 1 ? yes : no);
-    };
-    body.forEachRead(o->get(), root.getMatchingIndexingMap(o), visit);
-  }
-  return yes > 0 && yes >= no;
 }
 
 void Reduction::chooseLanes() {

@@ -9,6 +9,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
 
 namespace varve {
@@ -93,12 +94,45 @@ struct InsertBarriers : varve::impl::InsertBarriersBase<InsertBarriers> {
     since.append(now.begin(), now.end());
   }
 
+  // All threads take the same way: conditions are the same for each.
   void visit(Block &block) {
     for (Operation &op : llvm::make_early_inc_range(block)) {
       if (auto call = dyn_cast<kernel::CallOp>(op))
         touch(call, accessesOf(call));
       else if (auto load = dyn_cast<memref::LoadOp>(op))
         touch(load, accessOf(load.getMemRef()));
+      else if (isa<kernel::BarrierOp>(op))
+        since.clear();
+      else if (isa<LoopLikeOpInterface>(op))
+        visitLoop(&op);
+      else
+        visitBranches(&op);
+    }
+  }
+
+  void visitBranches(Operation *op) {
+    SmallVector<Access> before = since, after;
+    for (Region &region : op->getRegions()) {
+      since = before;
+      for (Block &block : region)
+        visit(block);
+      after.append(since);
+    }
+    if (op->getNumRegions())
+      since = after;
+    // A missing branch leaves what was.
+    if (llvm::any_of(op->getRegions(), [](Region &r) { return r.empty(); }))
+      since.append(before);
+  }
+
+  // Twice: the second turn meets what the first one touched.
+  void visitLoop(Operation *op) {
+    SmallVector<Access> before = since;
+    for (int turn = 0; turn < 2; ++turn) {
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          visit(block);
+      since.append(before); // the loop may not run
     }
   }
 

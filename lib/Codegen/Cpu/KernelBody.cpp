@@ -367,6 +367,62 @@ void KernelBody::forEachRead(Value tensor, AffineMap map,
                   visit);
 }
 
+bool KernelBody::readsContiguously(GenericOp g, ArrayRef<OpOperand *> operands,
+                                   unsigned dim) {
+  int yes = 0, no = 0;
+  auto visit = [&](Value arg, AffineMap map) {
+    if (!map || !map.isFunctionOfDim(dim))
+      return;
+    int64_t stride = 0;
+    const Layout &layout = bufferOf(arg)->layout;
+    for (auto [i, e] : llvm::enumerate(map.getResults()))
+      if (e == b.getAffineDimExpr(dim))
+        stride = layout.stride(i);
+    ++(stride == 1 ? yes : no);
+  };
+  for (OpOperand *o : operands)
+    forEachRead(o->get(), g.getMatchingIndexingMap(o), visit);
+  return yes > 0 && yes >= no;
+}
+
+int64_t KernelBody::flatten() {
+  Layout common = bufferOf(def.getOutArguments()[0])->layout;
+  if (common.padded() || common.shape.empty())
+    return 0;
+  for (auto &[arg, buffer] : buffers)
+    if (const Layout &l = buffer.layout;
+        l.size != 1 &&
+        (l.shape != common.shape || l.panel != common.panel ||
+         l.panelDim != common.panelDim || l.strides != common.strides))
+      return 0;
+  auto result = def.getBody().walk([&](Operation *op) {
+    if (isa<linalg::IndexOp>(op))
+      return WalkResult::interrupt();
+    if (auto extract = dyn_cast<tensor::ExtractOp>(op))
+      if (extract.getTensor().getType().getNumElements() != 1)
+        return WalkResult::interrupt();
+    if (auto g = dyn_cast<GenericOp>(op))
+      for (OpOperand &o : g->getOpOperands()) {
+        auto type = dyn_cast<RankedTensorType>(o.get().getType());
+        bool one = type && type.hasStaticShape() && type.getNumElements() == 1;
+        if (!one && !g.getMatchingIndexingMap(&o).isIdentity())
+          return WalkResult::interrupt();
+      }
+    return WalkResult::advance();
+  });
+  if (result.wasInterrupted())
+    return 0;
+  int line = common.contiguousDim();
+  for (auto &[arg, buffer] : buffers) {
+    Layout &l = buffer.layout;
+    l.panelDim = -1;
+    l.strides.assign(l.shape.size(), 0);
+    if (l.size != 1)
+      l.strides[line] = 1;
+  }
+  return common.size;
+}
+
 int64_t KernelBody::epilogueSize() {
   int64_t n = 0;
   def.walk([&](GenericOp g) {

@@ -90,6 +90,15 @@ public:
   /// from dimensions (of `map`) to its indices; null where that is not affine.
   void forEachRead(Value tensor, mlir::AffineMap map,
                    llvm::function_ref<void(Value, mlir::AffineMap)> visit);
+  /// Whether most of what `operands` of g read lies contiguous along loop
+  /// dimension `dim`.
+  bool readsContiguously(GenericOp g,
+                         llvm::ArrayRef<mlir::OpOperand *> operands,
+                         unsigned dim);
+  /// Makes every buffer a line, where the kernel does the same to each element
+  /// wherever it stands. Then an index along the contiguous dimension reaches
+  /// all of them. Returns how many there are; 0 where it cannot.
+  int64_t flatten();
   /// Scalar ops on the way from the root to the yield.
   int64_t epilogueSize();
 
