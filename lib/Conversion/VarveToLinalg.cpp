@@ -154,8 +154,10 @@ LogicalResult FunctionLowering::lower(Operation *op) {
   Block::iterator begin = first ? block->begin() : std::next(before);
   for (Operation &made : llvm::make_range(begin, end))
     made.walk<WalkOrder::PreOrder>([&](Operation *inner) {
-      if (isa<VarveDialect>(inner->getDialect()))
-        composed.push_back(inner);
+      if (!isa<VarveDialect>(inner->getDialect()))
+        return WalkResult::advance();
+      composed.push_back(inner);
+      return WalkResult::skip(); // What is in its regions it lowers itself.
     });
   for (Operation *inner : composed) {
     OpBuilder::InsertionGuard guard(b);

@@ -75,12 +75,17 @@ FailureOr<SmallVector<Value>> varve::buildGradients(ImplicitLocOpBuilder &b,
       dResults.push_back(cotangentOf.lookup(result));
     if (llvm::none_of(dResults, [](Value v) { return bool(v); }))
       continue;
-    auto differentiable = dyn_cast<DifferentiableOpInterface>(op);
-    if (!differentiable)
-      return op->emitOpError("has no gradient");
     SmallVector<Value> dOperands(op->getNumOperands());
     b.setLoc(op->getLoc());
-    differentiable.buildVjp(b, dResults, dOperands);
+    if (auto differentiable = dyn_cast<DifferentiableOpInterface>(op)) {
+      differentiable.buildVjp(b, dResults, dOperands);
+    } else if (auto control = dyn_cast<DifferentiableRegionOpInterface>(op)) {
+      if (failed(control.buildRegionVjp(b, dResults, dOperands,
+                                        buildGradients)))
+        return failure();
+    } else {
+      return op->emitOpError("has no gradient");
+    }
     for (auto [operand, cotangent] : llvm::zip(op->getOperands(), dOperands))
       accumulate(operand, cotangent);
   }

@@ -219,3 +219,15 @@ ParseResult FuncOp::parse(OpAsmParser &parser, OperationState &result) {
     return failure();
   return parser.parseRegion(*result.addRegion(), args);
 }
+
+// ---- varve.layer ----
+
+LogicalResult LayerOp::evaluateRegions(ArrayRef<RefTensor>,
+                                       MutableArrayRef<RefTensor> results,
+                                       RunRegion run) {
+  auto values = run(getBody(), {});
+  if (failed(values))
+    return failure();
+  llvm::move(*values, results.begin());
+  return success();
+}

@@ -1,12 +1,12 @@
-//===- Reduction.td - sums and extrema along axes -------------------------===//
+//===- Reduction.td - along axes ------------------------------------------===//
 
 #ifndef VARVE_REDUCTION
 #define VARVE_REDUCTION
 
 include "varve/Dialect/Varve/VarveBase.td"
 
-/// Along `axis`, ascending; all axes without it. C1: inside the rank, no
-/// axis twice.
+/// Along the axes of `axis`; the importer writes out its default, all axes,
+/// and `except`.
 class Varve_ReductionOp<string mnemonic, TypeConstraint type,
                         Trait gradient = Varve_Differentiable>
     : Varve_PrimitiveOp<
@@ -14,6 +14,8 @@ class Varve_ReductionOp<string mnemonic, TypeConstraint type,
           "x: any[...], axis: [int] = none, except: [int] = none, "
           "keepdims: bool = false", "any[...]",
           [gradient, Varve_InferType]> {
+  string constraint = "- C1: `axis` are axes of x in ascending order.";
+  let description = constraint;
   let arguments = (ins type:$x, DenseI64ArrayAttr:$axis,
                        DefaultValuedAttr<BoolAttr, "false">:$keepdims);
   let results = (outs type:$y);
@@ -28,44 +30,25 @@ def MeanOp : Varve_ReductionOp<"mean", Varve_FloatTensor> {
 }
 def MaxOp : Varve_ReductionOp<"max", Varve_NumberTensor> {
   let summary = "the largest element; NaN if any is NaN";
-  let description = "Equal largest elements share the gradient.";
+  let description = "Equal largest elements share the gradient.\n\n" #
+                    constraint;
 }
 def MinOp : Varve_ReductionOp<"min", Varve_NumberTensor> {
   let summary = "the smallest element; NaN if any is NaN";
-  let description = "Equal smallest elements share the gradient.";
+  let description = "Equal smallest elements share the gradient.\n\n" #
+                    constraint;
 }
-
-def ArgmaxOp : Varve_PrimitiveOp<
-    "argmax", "x: any[...], axis: int = -1", "i64[...]",
-    [Varve_NoGradient, Varve_InferType]> {
-  let summary = "the index of the first largest element; of the first NaN";
-  let description = [{
-    - C1: `axis` is an axis of x.
-  }];
-  let arguments = (ins Varve_NumberTensor:$x,
-                       DefaultValuedAttr<I64Attr, "-1">:$axis);
-  let results = (outs TensorOf<[I64]>:$y);
-  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+def ProdOp : Varve_ReductionOp<"prod", Varve_NumberTensor> {
+  let summary = "the product along axes";
+  let description = "The second gradient is right where at most one factor of "
+                    "a product is 0\nand no derivative goes to that one.\n\n" #
+                    constraint;
 }
-
-def SoftmaxOp : Varve_PrimitiveOp<
-    "softmax", "x: float[...], axis: int = -1", "float[...]",
-    [SameOperandsAndResultType, Varve_Differentiable]> {
-  let summary = "exp(x - max) / sum of it along an axis";
-  let arguments = (ins Varve_FloatTensor:$x,
-                       DefaultValuedAttr<I64Attr, "-1">:$axis);
-  let results = (outs Varve_FloatTensor:$y);
-  let assemblyFormat = "$x attr-dict `:` type($x)";
+def AnyOp : Varve_ReductionOp<"any", Varve_BoolTensor, Varve_NoGradient> {
+  let summary = "whether any element is true";
 }
-
-def LogSoftmaxOp : Varve_PrimitiveOp<
-    "log_softmax", "x: float[...], axis: int = -1", "float[...]",
-    [SameOperandsAndResultType, Varve_Differentiable]> {
-  let summary = "(x - max) - log of the sum of exp(x - max) along an axis";
-  let arguments = (ins Varve_FloatTensor:$x,
-                       DefaultValuedAttr<I64Attr, "-1">:$axis);
-  let results = (outs Varve_FloatTensor:$y);
-  let assemblyFormat = "$x attr-dict `:` type($x)";
+def AllOp : Varve_ReductionOp<"all", Varve_BoolTensor, Varve_NoGradient> {
+  let summary = "whether all elements are true";
 }
 
 #endif

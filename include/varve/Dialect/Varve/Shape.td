@@ -1,4 +1,4 @@
-//===- Shape.td - constants, shapes and indexing --------------------------===//
+//===- Shape.td - constants and shapes ------------------------------------===//
 
 #ifndef VARVE_SHAPE
 #define VARVE_SHAPE
@@ -10,10 +10,14 @@ def ConstantOp : Varve_Op<"constant", [
     DeclareOpInterfaceMethods<LowerableOpInterface>,
     DeclareOpInterfaceMethods<EvaluableOpInterface>]> {
   let summary = "a tensor known at compile time";
+  let description = [{
+    - C1: `value` is dense.
+  }];
   let arguments = (ins ElementsAttr:$value);
   let results = (outs Varve_Tensor:$y);
   let assemblyFormat = "attr-dict $value";
   let hasFolder = 1;
+  let hasVerifier = 1;
 }
 
 def BroadcastOp : Varve_PrimitiveOp<
@@ -76,37 +80,12 @@ def IotaOp : Varve_PrimitiveOp<
   let summary = "each element is its index along an axis";
   let description = [{
     - C1: `axis` is inside the rank.
+    - C2: `dtype` is an integer or float type.
   }];
-  let arguments = (ins DenseI64ArrayAttr:$shape, I64Attr:$axis,
+  let arguments = (ins DenseI64ArrayAttr:$shape, Varve_I64Attr:$axis,
                        TypeAttr:$dtype);
   let results = (outs Varve_NumberTensor:$y);
   let assemblyFormat = "attr-dict `:` type($y)";
-}
-
-def GatherOp : Varve_PrimitiveOp<
-    "gather", "x: any[...], index: int[...], axis: int = 0", "any[...]",
-    [Varve_Differentiable, Varve_InferType]> {
-  let summary = "the slices of x along an axis that index names";
-  let description = [{
-    The axes of `index` take the place of `axis`. An index outside the axis is
-    held to it. The axis may have a size known at run time only.
-
-    - C1: `axis` is an axis of x.
-  }];
-  let arguments = (ins Varve_Tensor:$x, Varve_IntTensor:$index,
-                       DefaultValuedAttr<I64Attr, "0">:$axis);
-  let results = (outs Varve_Tensor:$y);
-  let assemblyFormat =
-      "$x `,` $index attr-dict `:` type($x) `,` type($index) `->` type($y)";
-}
-
-def OneHotOp : Varve_PrimitiveOp<
-    "one_hot", "index: int[...], classes: int", "f32[...]",
-    [Varve_NoGradient, Varve_InferType]> {
-  let summary = "1 at the index along a new last axis, else 0";
-  let arguments = (ins Varve_IntTensor:$index, I64Attr:$classes);
-  let results = (outs Varve_FloatTensor:$y);
-  let assemblyFormat = "$index attr-dict `:` type($index) `->` type($y)";
 }
 
 #endif

@@ -127,7 +127,8 @@ def ReturnOp : Varve_Op<"return", [Terminator, ReturnLike, Pure,
 
 def LayerOp : Varve_Op<"layer", [
     SingleBlock, NoRegionArguments, RecursiveMemoryEffects,
-    RecursivelySpeculatable]> {
+    RecursivelySpeculatable,
+    DeclareOpInterfaceMethods<EvaluableRegionOpInterface>]> {
   let summary = "a unit of learning";
   let description = [{
     The operations of `layer NAME { }` or `f() as NAME`. Results are the names

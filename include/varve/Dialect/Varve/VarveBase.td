@@ -37,6 +37,10 @@ def Varve_IntTensor : RankedTensorOf<[Varve_Int]>;
 def Varve_NumberTensor : RankedTensorOf<[Varve_Number]>;
 def Varve_BoolTensor : RankedTensorOf<[I1]>;
 
+/// A 64-bit integer, whose accessor is signed.
+def Varve_I64Attr : TypedSignlessIntegerAttrBase<
+    I64, "int64_t", "64-bit signless integer attribute">;
+
 class Varve_Op<string mnemonic, list<Trait> traits = []>
     : Op<VarveDialect, mnemonic, traits>;
 

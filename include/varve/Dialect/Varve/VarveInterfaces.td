@@ -80,6 +80,44 @@ def EvaluableOpInterface : OpInterface<"EvaluableOpInterface"> {
   ];
 }
 
+def EvaluableRegionOpInterface : OpInterface<"EvaluableRegionOpInterface"> {
+  let cppNamespace = "::varve";
+  let description = [{
+    The reference value of an operation with regions. `run(region, arguments)`
+    gives the values that the region yields; fails where an operation in it has
+    no value.
+  }];
+  let methods = [
+    InterfaceMethod<
+      "Fills `results`, which have their shapes and zeros.",
+      "::llvm::LogicalResult", "evaluateRegions",
+      (ins "::llvm::ArrayRef<::varve::RefTensor>":$operands,
+           "::llvm::MutableArrayRef<::varve::RefTensor>":$results,
+           "::varve::RunRegion":$run)>
+  ];
+}
+
+def DifferentiableRegionOpInterface
+    : OpInterface<"DifferentiableRegionOpInterface"> {
+  let cppNamespace = "::varve";
+  let description = [{
+    Reverse mode through regions that capture nothing. `gradient` is reverse
+    mode over a block (see Transforms/Differentiate.h): it builds, at the
+    builder's place, the gradients of the sum of <results, cotangents> with
+    respect to some values.
+  }];
+  let methods = [
+    InterfaceMethod<[{
+        As `buildVjp`. Fails with a diagnostic where there is no gradient.
+      }],
+      "::llvm::LogicalResult", "buildRegionVjp",
+      (ins "::mlir::ImplicitLocOpBuilder &":$b,
+           "::llvm::ArrayRef<::mlir::Value>":$dResults,
+           "::llvm::MutableArrayRef<::mlir::Value>":$dOperands,
+           "::varve::BuildGradients":$gradient)>
+  ];
+}
+
 def ElementwiseOpInterface : OpInterface<"ElementwiseOpInterface"> {
   let cppNamespace = "::varve";
   let description = [{

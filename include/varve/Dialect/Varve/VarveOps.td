@@ -4,11 +4,17 @@
 #define VARVE_OPS
 
 include "varve/Dialect/Varve/Structure.td"
+include "varve/Dialect/Varve/ControlFlow.td"
 include "varve/Dialect/Varve/Shape.td"
+include "varve/Dialect/Varve/Rearrange.td"
+include "varve/Dialect/Varve/Indexing.td"
 include "varve/Dialect/Varve/Elementwise.td"
 include "varve/Dialect/Varve/Function.td"
 include "varve/Dialect/Varve/Reduction.td"
+include "varve/Dialect/Varve/Normalize.td"
+include "varve/Dialect/Varve/Order.td"
 include "varve/Dialect/Varve/Contraction.td"
 include "varve/Dialect/Varve/Loss.td"
+include "varve/Dialect/Varve/Random.td"
 
 #endif

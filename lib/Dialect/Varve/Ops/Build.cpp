@@ -2,6 +2,7 @@
 #include "Dialect/Varve/Ops/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
 using namespace mlir;
@@ -91,6 +92,8 @@ Value varve::broadcast(LocBuilder &b, Value x, ArrayRef<int64_t> shape,
 
 Value varve::expand(LocBuilder &b, Value x, ArrayRef<int64_t> shape,
                     ArrayRef<int64_t> reduced) {
+  if (reduced.empty())
+    return x;
   return broadcast(b, x, shape, otherAxes(reduced, shape.size()));
 }
 
@@ -99,6 +102,16 @@ Value varve::sum(LocBuilder &b, Value x, ArrayRef<int64_t> axes,
   if (axes.empty())
     return x;
   return SumOp::create(b, x, axes, keepdims);
+}
+
+bool varve::areAxes(ArrayRef<int64_t> axes, int64_t rank) {
+  int64_t last = -1;
+  for (int64_t axis : axes) {
+    if (axis <= last || axis >= rank)
+      return false;
+    last = axis;
+  }
+  return true;
 }
 
 SmallVector<int64_t> varve::otherAxes(ArrayRef<int64_t> axes, int64_t rank) {
@@ -157,4 +170,35 @@ Value varve::buildReduction(LocBuilder &b, Value x, int64_t axis,
         linalg::YieldOp::create(inner, body(inner, pair));
       });
   return generic.getResult(0);
+}
+
+SmallVector<Value> varve::buildLoops(
+    LocBuilder &b, ArrayRef<int64_t> shape, ArrayRef<Value> init,
+    llvm::function_ref<SmallVector<Value>(LocBuilder &, ArrayRef<Value>,
+                                          ArrayRef<Value>)>
+        body) {
+  Value zero = arith::ConstantIndexOp::create(b, 0);
+  Value one = arith::ConstantIndexOp::create(b, 1);
+  OpBuilder::InsertionGuard guard(b);
+  SmallVector<Value> at, carried(init), results;
+  SmallVector<scf::ForOp> loops;
+  for (int64_t size : shape) {
+    Value end = arith::ConstantIndexOp::create(b, size);
+    auto loop = scf::ForOp::create(b, zero, end, one, carried);
+    if (loops.empty())
+      results = llvm::to_vector_of<Value>(loop.getResults());
+    loops.push_back(loop);
+    at.push_back(loop.getInductionVar());
+    carried = llvm::to_vector_of<Value>(loop.getRegionIterArgs());
+    b.setInsertionPointToStart(loop.getBody());
+  }
+  SmallVector<Value> next = body(b, at, carried);
+  if (loops.empty())
+    return next;
+  for (scf::ForOp loop : llvm::reverse(loops)) {
+    b.setInsertionPointToEnd(loop.getBody());
+    scf::YieldOp::create(b, next);
+    next = llvm::to_vector_of<Value>(loop.getResults());
+  }
+  return results;
 }

@@ -59,6 +59,8 @@ mlir::Value sum(LocBuilder &b, mlir::Value x, llvm::ArrayRef<int64_t> axes,
 inline int64_t normalAxis(int64_t axis, int64_t rank) {
   return axis < 0 ? axis + rank : axis;
 }
+/// Whether these are axes of a tensor of this rank, in ascending order.
+bool areAxes(llvm::ArrayRef<int64_t> axes, int64_t rank);
 /// The axes of `rank` that are not in `axes`.
 llvm::SmallVector<int64_t> otherAxes(llvm::ArrayRef<int64_t> axes,
                                      int64_t rank);
@@ -78,6 +80,15 @@ mlir::Value buildGeneric(LocBuilder &b, mlir::RankedTensorType type,
 /// joins a term and the running value, which starts at `init`.
 mlir::Value buildReduction(LocBuilder &b, mlir::Value x, int64_t axis,
                            mlir::TypedAttr init, ScalarBody body);
+
+/// Sequential loops over `shape`, the last axis innermost: `body(at, carried)`
+/// gives the next values of what is carried, which begins as `init`.
+llvm::SmallVector<mlir::Value> buildLoops(
+    LocBuilder &b, llvm::ArrayRef<int64_t> shape,
+    llvm::ArrayRef<mlir::Value> init,
+    llvm::function_ref<llvm::SmallVector<mlir::Value>(
+        LocBuilder &, llvm::ArrayRef<mlir::Value>, llvm::ArrayRef<mlir::Value>)>
+        body);
 
 } // namespace varve
 #endif

@@ -93,7 +93,8 @@ void MatmulOp::evaluate(ArrayRef<RefTensor> in, MutableArrayRef<RefTensor> z) {
       RefScalar p = x.at((batch * m + i) * k + l);
       RefScalar q = y.at((batch * k + l) * n + j);
       f += p.f * q.f;
-      sum = wrapToType(sum + p.i * q.i, x.element);
+      sum =
+          wrapToType(uint64_t(sum) + uint64_t(p.i) * uint64_t(q.i), x.element);
     }
     z[0].set(e, {f, sum});
   }

@@ -1,4 +1,4 @@
-// Constants, shapes and indexing.
+// Constants and shapes.
 #include "Dialect/Varve/Ops/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -12,6 +12,11 @@ using Infer = SmallVectorImpl<Type> &;
 // ---- constant ----
 
 OpFoldResult ConstantOp::fold(FoldAdaptor) { return getValue(); }
+LogicalResult ConstantOp::verify() {
+  if (!isa<DenseElementsAttr>(getValue())) // constant C1
+    return emitOpError() << "value is not dense";
+  return success();
+}
 
 // Dense constants: a splat stays a constant inside kernels, the rest becomes
 // data.
@@ -343,8 +348,10 @@ LogicalResult IotaOp::inferReturnTypes(MLIRContext *,
   int64_t axis = adaptor.getAxis(), rank = adaptor.getShape().size();
   if (axis < 0 || axis >= rank) // iota C1
     return emitOptionalError(loc, "axis ", axis, " is not one of ", rank);
-  types.push_back(
-      RankedTensorType::get(adaptor.getShape(), adaptor.getDtype()));
+  Type dtype = adaptor.getDtype();
+  if (!isElementType(dtype) || dtype.isInteger(1)) // iota C2
+    return emitOptionalError(loc, dtype, " is no type of numbers");
+  types.push_back(RankedTensorType::get(adaptor.getShape(), dtype));
   return success();
 }
 SmallVector<Value> IotaOp::lower(LocBuilder &b, ArrayRef<Value>) {
@@ -361,110 +368,6 @@ SmallVector<Value> IotaOp::lower(LocBuilder &b, ArrayRef<Value>) {
 void IotaOp::evaluate(ArrayRef<RefTensor>, MutableArrayRef<RefTensor> y) {
   for (int64_t e = 0; e < y[0].size(); ++e) {
     int64_t i = indexOf(e, y[0].shape)[getAxis()];
-    y[0].set(e, {double(i), i});
+    y[0].set(e, {double(i), wrapToType(i, y[0].element)});
   }
-}
-
-// ---- gather ----
-
-LogicalResult GatherOp::inferReturnTypes(MLIRContext *,
-                                         std::optional<Location> loc,
-                                         Adaptor adaptor, Infer types) {
-  auto x = typeOf(adaptor.getX()), index = typeOf(adaptor.getIndex());
-  int64_t axis = normalAxis(adaptor.getAxis(), x.getRank());
-  if (axis < 0 || axis >= x.getRank()) // gather C1
-    return emitOptionalError(loc, "axis ", adaptor.getAxis(),
-                             " is not an axis of ", x);
-  SmallVector<int64_t> shape(x.getShape().take_front(axis));
-  llvm::append_range(shape, index.getShape());
-  llvm::append_range(shape, x.getShape().drop_front(axis + 1));
-  types.push_back(x.clone(shape));
-  return success();
-}
-SmallVector<Value> GatherOp::lower(LocBuilder &b, ArrayRef<Value> operands) {
-  auto type = signless(cast<RankedTensorType>(getType()));
-  Value x = operands[0], index = operands[1];
-  int64_t axis = normalAxis(getAxis(), typeOf(x).getRank());
-  int64_t n = typeOf(index).getRank();
-  SmallVector<AffineExpr> exprs;
-  for (int64_t d = 0; d < n; ++d)
-    exprs.push_back(b.getAffineDimExpr(axis + d));
-  AffineMap map = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
-  bool noSign = varve::isUnsigned(typeOf(getIndex()).getElementType());
-  return {buildGeneric(
-      b, type, {index},
-      [&](LocBuilder &in, ArrayRef<Value> v) -> Value {
-        SmallVector<Value> at;
-        for (int64_t d = 0; d < type.getRank(); ++d)
-          if (d < axis || d >= axis + n)
-            at.push_back(linalg::IndexOp::create(in, d));
-        Type indexType = in.getIndexType();
-        Value i = noSign
-                      ? Value(arith::IndexCastUIOp::create(in, indexType, v[0]))
-                      : Value(arith::IndexCastOp::create(in, indexType, v[0]));
-        // Held to the axis, where its size is known.
-        int64_t size = typeOf(x).getDimSize(axis);
-        if (!ShapedType::isDynamic(size)) {
-          Value zero = arith::ConstantIndexOp::create(in, 0);
-          Value last = arith::ConstantIndexOp::create(in, size - 1);
-          i = arith::MinSIOp::create(in, i, last);
-          i = arith::MaxSIOp::create(in, i, zero);
-        }
-        at.insert(at.begin() + axis, i);
-        return tensor::ExtractOp::create(in, x, at);
-      },
-      {map})};
-}
-void GatherOp::evaluate(ArrayRef<RefTensor> in, MutableArrayRef<RefTensor> y) {
-  const RefTensor &x = in[0], &index = in[1];
-  int64_t axis = normalAxis(getAxis(), x.rank()), n = index.rank();
-  for (int64_t e = 0; e < y[0].size(); ++e) {
-    std::vector<int64_t> at = indexOf(e, y[0].shape);
-    std::vector<int64_t> which(at.begin() + axis, at.begin() + axis + n);
-    int64_t i = index.i[positionOf(which, index.shape)];
-    i = std::max<int64_t>(0, std::min(i, x.shape[axis] - 1));
-    std::vector<int64_t> from(at.begin(), at.begin() + axis);
-    from.push_back(i);
-    from.insert(from.end(), at.begin() + axis + n, at.end());
-    y[0].set(e, x.at(positionOf(from, x.shape)));
-  }
-}
-
-// ---- one_hot ----
-
-LogicalResult OneHotOp::inferReturnTypes(MLIRContext *context,
-                                         std::optional<Location>,
-                                         Adaptor adaptor, Infer types) {
-  SmallVector<int64_t> shape(shapeOf(adaptor.getIndex()));
-  shape.push_back(adaptor.getClasses());
-  types.push_back(RankedTensorType::get(shape, Float32Type::get(context)));
-  return success();
-}
-SmallVector<Value> OneHotOp::lower(LocBuilder &b, ArrayRef<Value> operands) {
-  auto type = cast<RankedTensorType>(getType());
-  int64_t last = type.getRank() - 1;
-  SmallVector<AffineExpr> exprs;
-  for (int64_t d = 0; d < last; ++d)
-    exprs.push_back(b.getAffineDimExpr(d));
-  AffineMap map = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
-  return {buildGeneric(
-      b, type, {operands[0]},
-      [&](LocBuilder &in, ArrayRef<Value> v) -> Value {
-        Type element = type.getElementType();
-        Value c = linalg::IndexOp::create(in, last);
-        c = arith::IndexCastOp::create(in, v[0].getType(), c);
-        Value hit =
-            arith::CmpIOp::create(in, arith::CmpIPredicate::eq, c, v[0]);
-        auto number = [&](double x) -> Value {
-          return arith::ConstantOp::create(in, FloatAttr::get(element, x));
-        };
-        return arith::SelectOp::create(in, hit, number(1), number(0));
-      },
-      {map})};
-}
-void OneHotOp::evaluate(ArrayRef<RefTensor> in, MutableArrayRef<RefTensor> y) {
-  int64_t classes = getClasses();
-  for (int64_t e = 0; e < in[0].size(); ++e)
-    if (in[0].i[e] >= 0 && in[0].i[e] < classes)
-      y[0].f[e * classes + in[0].i[e]] = 1;
 }

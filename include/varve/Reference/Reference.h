@@ -1,0 +1,31 @@
+// The reference interpreter: runs functions of the varve dialect one operation
+// at a time, in double, by each operation's formula. The oracle of all compiled
+// code, optimised for reading.
+#ifndef VARVE_REFERENCE_REFERENCE_H
+#define VARVE_REFERENCE_REFERENCE_H
+
+#include "varve/Dialect/Varve/Varve.h"
+#include <map>
+#include <string>
+
+namespace varve {
+
+/// The value of each SSA value met so far.
+using RefValues = llvm::DenseMap<mlir::Value, RefTensor>;
+
+/// The value of each variable, by its symbol.
+using RefState = std::map<std::string, RefTensor>;
+
+/// Adds the results of the block's operations to `values`, which holds its
+/// arguments and whatever it reads from above. Fails with a diagnostic at an
+/// operation that has no value.
+mlir::LogicalResult evaluateBlock(mlir::Block &block, RefValues &values);
+
+/// The results of `func`. Reads the variables that it uses from `state` and
+/// writes those that it updates, all after the last read.
+mlir::FailureOr<llvm::SmallVector<RefTensor>>
+evaluateFunction(FuncOp func, llvm::ArrayRef<RefTensor> inputs,
+                 RefState &state);
+
+} // namespace varve
+#endif

@@ -1,0 +1,54 @@
+// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: @matrix
+// CHECK: varve.neg %{{.*}} : tensor<2x3xf64>
+func.func @matrix(%x: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %y = varve.neg %x : tensor<2x3xf64>
+  return %y : tensor<2x3xf64>
+}
+
+func.func @scalar(%x: tensor<f64>) -> tensor<f64> {
+  %y = varve.neg %x : tensor<f64>
+  return %y : tensor<f64>
+}
+
+func.func @values() -> tensor<5xf64> attributes {
+  varve.want = [dense<[1.5, 0.25, -0.0, -0.75, -2.0]> : tensor<5xf64>]
+} {
+  %x = varve.constant dense<[-1.5, -0.25, 0.0, 0.75, 2.0]> : tensor<5xf64>
+  %y = varve.neg %x : tensor<5xf64>
+  return %y : tensor<5xf64>
+}
+
+func.func @integers() -> tensor<4xi8> attributes {
+  varve.want = [dense<[-128, 3, 0, -5]> : tensor<4xi8>]
+} {
+  %x = varve.constant dense<[-128, -3, 0, 5]> : tensor<4xi8>
+  %y = varve.neg %x : tensor<4xi8>
+  return %y : tensor<4xi8>
+}
+
+func.func @unsigned() -> tensor<3xui8> attributes {
+  varve.want = [dense<[0, 253, 1]> : tensor<3xui8>]
+} {
+  %x = varve.constant dense<[0, 3, 255]> : tensor<3xui8>
+  %y = varve.neg %x : tensor<3xui8>
+  return %y : tensor<3xui8>
+}
+
+// -----
+
+// neg C1
+func.func @c1(%x: tensor<2x3xf64>) {
+  // expected-error @+1 {{requires the same type for all operands and results}}
+  "varve.neg"(%x) : (tensor<2x3xf64>) -> tensor<3x2xf64>
+  return
+}
+
+// -----
+
+func.func @element(%x: tensor<2xi1>) {
+  // expected-error @+1 {{must be ranked tensor of}}
+  %y = varve.neg %x : tensor<2xi1>
+  return
+}

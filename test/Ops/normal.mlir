@@ -1,0 +1,41 @@
+// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: @draw
+// CHECK: varve.normal %{{.*}}, %{{.*}} {{{.*}}} : tensor<i64>, tensor<i64> -> tensor<2x3xf32>
+func.func @draw(%seed: tensor<i64>, %step: tensor<i64>) -> tensor<2x3xf32> {
+  %y = varve.normal %seed, %step {mean = 0.5 : f64, std = 2.0 : f64, shape = array<i64: 2, 3>, stream = 7 : i64} : tensor<i64>, tensor<i64> -> tensor<2x3xf32>
+  return %y : tensor<2x3xf32>
+}
+
+func.func @scalar(%seed: tensor<i64>, %step: tensor<i64>) -> tensor<f32> {
+  %y = varve.normal %seed, %step {mean = 0.5 : f64, std = 2.0 : f64, shape = array<i64>, stream = 7 : i64} : tensor<i64>, tensor<i64> -> tensor<f32>
+  return %y : tensor<f32>
+}
+
+// From Philox4x32-10 written apart, checked against its published vectors.
+func.func @values() -> tensor<2x3xf32> attributes {
+  varve.want = [dense<[[-0.1641594485143013, 0.41743300984979204, 2.053365937370206], [3.106898553468813, 1.2400507438626638, 0.2002202686141828]]> : tensor<2x3xf32>]
+} {
+  %seed = varve.constant dense<2999170649027065890> : tensor<i64>
+  %step = varve.constant dense<2242054355> : tensor<i64>
+  %y = varve.normal %seed, %step {mean = 0.5 : f64, std = 2.0 : f64, shape = array<i64: 2, 3>, stream = 247824715720788526 : i64} : tensor<i64>, tensor<i64> -> tensor<2x3xf32>
+  return %y : tensor<2x3xf32>
+}
+
+// -----
+
+// normal C1
+func.func @c1(%seed: tensor<1xi64>, %step: tensor<i64>) {
+  // expected-error @+1 {{seed and step have rank 0}}
+  %y = varve.normal %seed, %step {mean = 0.5 : f64, std = 2.0 : f64, shape = array<i64: 2>, stream = 7 : i64} : tensor<1xi64>, tensor<i64> -> tensor<2xf32>
+  return
+}
+
+// -----
+
+// normal C2
+func.func @c2(%seed: tensor<i64>, %step: tensor<i64>) {
+  // expected-error @+1 {{cannot draw}}
+  %y = varve.normal %seed, %step {mean = 0.5 : f64, std = 2.0 : f64, shape = array<i64: 65536, 65536>, stream = 7 : i64} : tensor<i64>, tensor<i64> -> tensor<65536x65536xf32>
+  return
+}

@@ -1,0 +1,59 @@
+// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: @both
+// CHECK: varve.pad %{{.*}} {after = array<i64: 0, 2>, before = array<i64: 1, 0>} : tensor<2x3xf64> -> tensor<3x5xf64>
+func.func @both(%x: tensor<2x3xf64>) -> tensor<3x5xf64> {
+  %y = varve.pad %x {before = array<i64: 1, 0>, after = array<i64: 0, 2>} : tensor<2x3xf64> -> tensor<3x5xf64>
+  return %y : tensor<3x5xf64>
+}
+
+// The entries belong to the last axes.
+func.func @last(%x: tensor<2x2x3xf64>) -> tensor<2x2x6xf64> {
+  %y = varve.pad %x {before = array<i64: 1>, after = array<i64: 2>, value = 0.5 : f64} : tensor<2x2x3xf64> -> tensor<2x2x6xf64>
+  return %y : tensor<2x2x6xf64>
+}
+
+func.func @steps(%x: tensor<3x2xf64>) -> tensor<6x4xf64> {
+  %y = varve.pad %x {before = array<i64: 1, 0>, after = array<i64: 0, 0>, step = array<i64: 2, 3>} : tensor<3x2xf64> -> tensor<6x4xf64>
+  return %y : tensor<6x4xf64>
+}
+
+func.func @empty(%x: tensor<0x2xf64>) -> tensor<2x2xf64> {
+  %y = varve.pad %x {before = array<i64: 1, 0>, after = array<i64: 1, 0>, value = 3.0 : f64} : tensor<0x2xf64> -> tensor<2x2xf64>
+  return %y : tensor<2x2xf64>
+}
+
+func.func @values() -> tensor<7xi32> attributes {
+  varve.want = [dense<[-1, 1, -1, 2, -1, 3, -1]> : tensor<7xi32>]
+} {
+  %x = varve.constant dense<[1, 2, 3]> : tensor<3xi32>
+  %y = varve.pad %x {before = array<i64: 1>, after = array<i64: 1>, step = array<i64: 2>, value = -1.0 : f64} : tensor<3xi32> -> tensor<7xi32>
+  return %y : tensor<7xi32>
+}
+
+// -----
+
+// pad C1
+func.func @c1(%x: tensor<2xf32>) {
+  // expected-error @+1 {{do not suit}}
+  %y = varve.pad %x {before = array<i64: 1, 1>, after = array<i64: 0, 0>} : tensor<2xf32> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+// pad C2
+func.func @c2(%x: tensor<2xf32>) {
+  // expected-error @+1 {{cannot pad by -1 and 0 with step 1}}
+  %y = varve.pad %x {before = array<i64: -1>, after = array<i64: 0>} : tensor<2xf32> -> tensor<1xf32>
+  return
+}
+
+// -----
+
+// pad C3
+func.func @c3(%x: tensor<2xf32>) {
+  // expected-error @+1 {{unknown mode "mirror"}}
+  %y = varve.pad %x {before = array<i64: 1>, after = array<i64: 0>, mode = "mirror"} : tensor<2xf32> -> tensor<3xf32>
+  return
+}

@@ -1,0 +1,38 @@
+// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: @matrix
+// CHECK: varve.sin %{{.*}} : tensor<2x3xf64>
+func.func @matrix(%x: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %y = varve.sin %x : tensor<2x3xf64>
+  return %y : tensor<2x3xf64>
+}
+
+func.func @scalar(%x: tensor<f64>) -> tensor<f64> {
+  %y = varve.sin %x : tensor<f64>
+  return %y : tensor<f64>
+}
+
+func.func @values() -> tensor<5xf64> attributes {
+  varve.want = [dense<[-0.9974949866040544, -0.24740395925452294, 0.0, 0.6816387600233341, 0.9092974268256817]> : tensor<5xf64>]
+} {
+  %x = varve.constant dense<[-1.5, -0.25, 0.0, 0.75, 2.0]> : tensor<5xf64>
+  %y = varve.sin %x : tensor<5xf64>
+  return %y : tensor<5xf64>
+}
+
+// -----
+
+// sin C1
+func.func @c1(%x: tensor<2x3xf64>) {
+  // expected-error @+1 {{requires the same type for all operands and results}}
+  "varve.sin"(%x) : (tensor<2x3xf64>) -> tensor<3x2xf64>
+  return
+}
+
+// -----
+
+func.func @element(%x: tensor<2xi32>) {
+  // expected-error @+1 {{must be ranked tensor of}}
+  %y = varve.sin %x : tensor<2xi32>
+  return
+}

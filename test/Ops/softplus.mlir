@@ -1,0 +1,38 @@
+// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+
+// CHECK-LABEL: @matrix
+// CHECK: varve.softplus %{{.*}} : tensor<2x3xf64>
+func.func @matrix(%x: tensor<2x3xf64>) -> tensor<2x3xf64> {
+  %y = varve.softplus %x : tensor<2x3xf64>
+  return %y : tensor<2x3xf64>
+}
+
+func.func @scalar(%x: tensor<f64>) -> tensor<f64> {
+  %y = varve.softplus %x : tensor<f64>
+  return %y : tensor<f64>
+}
+
+func.func @values() -> tensor<7xf64> attributes {
+  varve.want = [dense<[0.2014132779827524, 0.5759394198788436, 0.6931471805599453, 1.1368710061148999, 2.1269280110429727, 0.0, 800.0]> : tensor<7xf64>]
+} {
+  %x = varve.constant dense<[-1.5, -0.25, 0.0, 0.75, 2.0, -800.0, 800.0]> : tensor<7xf64>
+  %y = varve.softplus %x : tensor<7xf64>
+  return %y : tensor<7xf64>
+}
+
+// -----
+
+// softplus C1
+func.func @c1(%x: tensor<2x3xf64>) {
+  // expected-error @+1 {{requires the same type for all operands and results}}
+  "varve.softplus"(%x) : (tensor<2x3xf64>) -> tensor<3x2xf64>
+  return
+}
+
+// -----
+
+func.func @element(%x: tensor<2xi32>) {
+  // expected-error @+1 {{must be ranked tensor of}}
+  %y = varve.softplus %x : tensor<2xi32>
+  return
+}

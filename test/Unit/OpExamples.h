@@ -1,0 +1,79 @@
+// The examples of an operation's test file, test/Ops/<op>.mlir: every function
+// in it that is not there to be refused. What the tests here know of an
+// operation, they know from these.
+#ifndef VARVE_TEST_UNIT_OPEXAMPLES_H
+#define VARVE_TEST_UNIT_OPEXAMPLES_H
+
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Parser/Parser.h"
+#include "varve/Dialect/Varve/Varve.h"
+#include "llvm/Support/MemoryBuffer.h"
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace varve {
+
+/// The mnemonics that have a test file, in order.
+inline std::vector<std::string> testedOps() {
+  std::vector<std::string> names;
+  for (auto &entry : std::filesystem::directory_iterator(VARVE_OPS_DIR))
+    if (entry.path().extension() == ".mlir")
+      names.push_back(entry.path().stem());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+/// The sections of test/Ops/<name>.mlir that expect no error.
+inline std::vector<mlir::OwningOpRef<mlir::ModuleOp>>
+parseExamples(mlir::MLIRContext &context, const std::string &name) {
+  std::string path = std::string(VARVE_OPS_DIR) + "/" + name + ".mlir";
+  auto buffer = llvm::MemoryBuffer::getFile(path);
+  std::vector<mlir::OwningOpRef<mlir::ModuleOp>> modules;
+  if (!buffer)
+    return modules;
+  llvm::SmallVector<llvm::StringRef> sections;
+  (*buffer)->getBuffer().split(sections, "// -----");
+  for (llvm::StringRef section : sections)
+    if (!section.contains("expected-error"))
+      modules.push_back(
+          mlir::parseSourceString<mlir::ModuleOp>(section, &context, path));
+  return modules;
+}
+
+/// Random arguments, the same each time. `varve.range = [low, high]` on an
+/// argument holds its numbers in it; else floats have a magnitude from 0.3 to
+/// 1.3, away from kinks at 0, and integers are 0, 1 or 2.
+inline std::vector<RefTensor> drawArguments(mlir::func::FuncOp func) {
+  std::mt19937_64 engine(1);
+  auto draw = [&](double low, double high) {
+    return std::uniform_real_distribution<double>(low, high)(engine);
+  };
+  std::vector<RefTensor> arguments;
+  for (mlir::BlockArgument arg : func.getArguments()) {
+    RefTensor x(llvm::cast<mlir::RankedTensorType>(arg.getType()));
+    auto range = func.getArgAttrOfType<mlir::ArrayAttr>(arg.getArgNumber(),
+                                                        "varve.range");
+    auto bound = [&](unsigned i) {
+      if (auto f = llvm::dyn_cast<mlir::FloatAttr>(range[i]))
+        return f.getValueAsDouble();
+      return double(llvm::cast<mlir::IntegerAttr>(range[i]).getInt());
+    };
+    for (double &v : x.f)
+      v = range ? draw(bound(0), bound(1))
+                : (draw(0, 1) < 0.5 ? -1 : 1) * draw(0.3, 1.3);
+    for (int64_t &v : x.i)
+      v = range                    ? std::floor(draw(bound(0), bound(1) + 1))
+          : x.element.isInteger(1) ? draw(0, 1) < 0.5
+                                   : int64_t(draw(0, 3));
+    // What the type can hold, so that compiled code sees the same number.
+    if (x.isFloat() && !x.element.isF64())
+      x = RefTensor(x.toElements());
+    arguments.push_back(std::move(x));
+  }
+  return arguments;
+}
+
+} // namespace varve
+#endif
