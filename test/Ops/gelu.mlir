@@ -20,9 +20,9 @@ func.func @values() -> tensor<5xf64> attributes {
   return %y : tensor<5xf64>
 }
 
-// CHECK-LABEL: @tanh
+// CHECK-LABEL: @with_tanh
 // CHECK: varve.gelu %{{.*}} {approximate = "tanh"} : tensor<2x3xf64>
-func.func @tanh(%x: tensor<2x3xf64>) -> tensor<2x3xf64> {
+func.func @with_tanh(%x: tensor<2x3xf64>) -> tensor<2x3xf64> {
   %y = varve.gelu %x {approximate = "tanh"} : tensor<2x3xf64>
   return %y : tensor<2x3xf64>
 }

@@ -75,5 +75,32 @@ inline std::vector<RefTensor> drawArguments(mlir::func::FuncOp func) {
   return arguments;
 }
 
+/// What a function returns.
+inline llvm::SmallVector<mlir::Value> returned(mlir::func::FuncOp func) {
+  return llvm::to_vector(func.front().getTerminator()->getOperands());
+}
+
+inline bool isDouble(mlir::Value v) {
+  return llvm::cast<mlir::RankedTensorType>(v.getType())
+      .getElementType()
+      .isF64();
+}
+
+/// A constant of random numbers, of v's type.
+inline mlir::Value randomLike(mlir::ImplicitLocOpBuilder &b, mlir::Value v,
+                              unsigned seed) {
+  std::mt19937_64 engine(seed);
+  std::uniform_real_distribution<double> draw(0.5, 1.5);
+  RefTensor x(llvm::cast<mlir::RankedTensorType>(v.getType()));
+  for (double &e : x.f)
+    e = draw(engine);
+  return ConstantOp::create(b, v.getType(), x.toElements());
+}
+
+/// The values of type f64 among these.
+inline llvm::SmallVector<mlir::Value> doublesOf(mlir::ValueRange values) {
+  return llvm::to_vector(llvm::make_filter_range(values, isDouble));
+}
+
 } // namespace varve
 #endif

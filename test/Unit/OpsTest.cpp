@@ -49,10 +49,6 @@ std::vector<RefTensor> evaluate(func::FuncOp func,
   return results;
 }
 
-SmallVector<Value> returned(func::FuncOp func) {
-  return llvm::to_vector(func.front().getTerminator()->getOperands());
-}
-
 // ---- values ----
 
 void expectSame(const RefTensor &got, DenseElementsAttr attribute) {
@@ -88,20 +84,6 @@ TEST_P(OpExamples, HaveTheirValues) {
 }
 
 // ---- gradients ----
-
-bool isDouble(Value v) {
-  return cast<RankedTensorType>(v.getType()).getElementType().isF64();
-}
-
-/// A constant of random numbers, of v's type.
-Value randomLike(ImplicitLocOpBuilder &b, Value v, unsigned seed) {
-  std::mt19937_64 engine(seed);
-  std::uniform_real_distribution<double> draw(0.5, 1.5);
-  RefTensor x(cast<RankedTensorType>(v.getType()));
-  for (double &e : x.f)
-    e = draw(engine);
-  return ConstantOp::create(b, v.getType(), x.toElements());
-}
 
 /// sum over i of <values[i], weights[i]>
 double weigh(func::FuncOp func, const std::vector<RefTensor> &arguments,
@@ -146,13 +128,9 @@ void expectGradients(func::FuncOp func, ArrayRef<Value> values,
 
 TEST_P(OpExamples, HaveGradientsAndSecondGradients) {
   forEachExample([](func::FuncOp func) {
-    SmallVector<Value> wrt, results, weights, again, weightsAgain;
-    for (Value v : func.getArguments())
-      if (isDouble(v))
-        wrt.push_back(v);
-    for (Value v : returned(func))
-      if (isDouble(v))
-        results.push_back(v);
+    SmallVector<Value> wrt = doublesOf(func.getArguments());
+    SmallVector<Value> results = doublesOf(returned(func));
+    SmallVector<Value> weights, again, weightsAgain;
     bool stops = false; // stop_gradient is there to differ from the numbers.
     func.walk([&](StopGradientOp) { stops = true; });
     if (wrt.empty() || results.empty() || stops)

@@ -1,6 +1,7 @@
 // Branches and loops: verifiers, values, lowering to scf.
 #include "Dialect/Varve/Ops/Build.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
@@ -60,6 +61,21 @@ static SmallVector<Type> signlessTypes(TypeRange types) {
   for (Type type : types)
     plain.push_back(signless(cast<RankedTensorType>(type)));
   return plain;
+}
+
+/// The next carried values, in the buffers of the present ones: no step
+/// allocates. Comes after all reads of `now`; what goes from one place to
+/// another is copied before that place is written.
+static void keepPlace(LocBuilder &b, MutableArrayRef<Value> next,
+                      ArrayRef<Value> now) {
+  for (auto [i, v] : llvm::enumerate(next))
+    if (v != now[i] && llvm::is_contained(now, v))
+      v = bufferization::AllocTensorOp::create(b, typeOf(v), ValueRange(), v);
+  for (auto [v, place] : llvm::zip(next, now))
+    if (v != place)
+      v = bufferization::MaterializeInDestinationOp::create(b, v.getType(), v,
+                                                            place)
+              .getResult();
 }
 
 SmallVector<Value> WithSignOp::lower(LocBuilder &, ArrayRef<Value> x) {
@@ -200,6 +216,8 @@ SmallVector<Value> WhileOp::lower(LocBuilder &b, ArrayRef<Value> operands) {
   scf::ConditionOp::create(b, more, before->getArguments());
   Block *after = b.createBlock(&loop.getAfter(), {}, types, locs);
   SmallVector<Value> next = unsign(b, onArguments(getBody(), after));
+  SmallVector<Value> now(after->getArguments().drop_front(extra));
+  keepPlace(b, next, now);
   if (extra) {
     Value one = arith::ConstantIndexOp::create(b, 1);
     next.insert(next.begin(),
@@ -348,6 +366,8 @@ SmallVector<Value> ScanOp::lower(LocBuilder &b, ArrayRef<Value> operands) {
       next[carried + o] = tensor::InsertSliceOp::create(
           in, next[carried + o], all, offsets, sizes, strides);
     }
+    keepPlace(in, MutableArrayRef(next).take_front(carried),
+              now.take_front(carried));
     return next;
   };
   if (init.empty())

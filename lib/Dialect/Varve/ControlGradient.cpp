@@ -21,7 +21,9 @@ static void fillRegion(LocBuilder &b, Region &region, TypeRange types,
 
 /// Makes arguments of what the regions read from outside: the same for each,
 /// in the same order. Constants are copied instead.
-static SmallVector<Value> captureInto(ArrayRef<Region *> regions) {
+static SmallVector<Value> captureInto(LocBuilder &b,
+                                      ArrayRef<Region *> regions) {
+  OpBuilder::InsertionGuard guard(b);
   llvm::SetVector<Value> captured;
   for (Region *region : regions) {
     SmallVector<OpOperand *> outside;
@@ -31,7 +33,7 @@ static SmallVector<Value> captureInto(ArrayRef<Region *> regions) {
           outside.push_back(&operand);
     });
     DenseMap<Operation *, Operation *> copies;
-    OpBuilder b = OpBuilder::atBlockBegin(&region->front());
+    b.setInsertionPointToStart(&region->front());
     for (OpOperand *operand : outside) {
       Operation *source = operand->get().getDefiningOp();
       if (source && source->hasTrait<OpTrait::ConstantLike>()) {
@@ -64,7 +66,7 @@ IfOp varve::buildIf(ImplicitLocOpBuilder &b, Value condition, ValueRange inputs,
   fillRegion(b, first, inputs.getTypes(), then);
   fillRegion(b, second, inputs.getTypes(), otherwise);
   SmallVector<Value> all(inputs);
-  llvm::append_range(all, captureInto({&first, &second}));
+  llvm::append_range(all, captureInto(b, {&first, &second}));
   auto op = IfOp::create(b, yieldedTypes(first), condition, all);
   op.getThenRegion().takeBody(first);
   op.getElseRegion().takeBody(second);
@@ -77,7 +79,7 @@ WhileOp varve::buildWhile(ImplicitLocOpBuilder &b, ValueRange inits,
   Region first, second;
   fillRegion(b, first, inits.getTypes(), condition);
   fillRegion(b, second, inits.getTypes(), body);
-  SmallVector<Value> constants = captureInto({&first, &second});
+  SmallVector<Value> constants = captureInto(b, {&first, &second});
   auto op =
       WhileOp::create(b, inits.getTypes(), inits, constants,
                       bound ? b.getI64IntegerAttr(*bound) : IntegerAttr());
@@ -101,7 +103,7 @@ ScanOp varve::buildScan(ImplicitLocOpBuilder &b, int64_t length,
   Region region;
   fillRegion(b, region, types, body);
   SmallVector<Value> all(constants);
-  llvm::append_range(all, captureInto({&region}));
+  llvm::append_range(all, captureInto(b, {&region}));
   SmallVector<Type> results = yieldedTypes(region);
   for (auto [i, at] : llvm::enumerate(outAxis)) {
     auto type = cast<RankedTensorType>(results[inits.size() + i]);

@@ -72,9 +72,8 @@ def WhileOp : Varve_ControlOp<"while", [AttrSizedOperandSegments]> {
   let regions = (region SizedRegion<1>:$condition, SizedRegion<1>:$body);
   let results = (outs Variadic<Varve_Tensor>:$values);
   let assemblyFormat = [{
-    `(` $inits `)` `with` `(` $constants `)` `:`
-    `(` (type($inits)^)? `)` `,` `(` (type($constants)^)? `)` `->`
-    `(` (type($values)^)? `)`
+    `(` $inits `)` (`with` `(` $constants^ `:` type($constants) `)`)? `:`
+    functional-type($inits, $values)
     $condition `do` $body attr-dict-with-keyword
   }];
   let hasRegionVerifier = 1;
@@ -91,9 +90,8 @@ def ScanOp : Varve_ControlOp<"scan", [AttrSizedOperandSegments]> {
 
     ```mlir
     // Running sums of the rows of %x: tensor<5x3xf32>.
-    %last, %sums = varve.scan(%zero) over(%x) with()
-        : (tensor<3xf32>), (tensor<5x3xf32>), ()
-        -> (tensor<3xf32>, tensor<5x3xf32>) {
+    %last, %sums = varve.scan(%zero) over(%x : tensor<5x3xf32>)
+        : (tensor<3xf32>) -> (tensor<3xf32>, tensor<5x3xf32>) {
     ^bb0(%sum: tensor<3xf32>, %row: tensor<3xf32>):
       %next = varve.add %sum, %row : tensor<3xf32>
       varve.yield %next, %next : tensor<3xf32>, tensor<3xf32>
@@ -118,9 +116,9 @@ def ScanOp : Varve_ControlOp<"scan", [AttrSizedOperandSegments]> {
   let regions = (region SizedRegion<1>:$body);
   let results = (outs Variadic<Varve_Tensor>:$values);
   let assemblyFormat = [{
-    `(` $inits `)` `over` `(` $sequences `)` `with` `(` $constants `)` `:`
-    `(` (type($inits)^)? `)` `,` `(` (type($sequences)^)? `)` `,`
-    `(` (type($constants)^)? `)` `->` `(` (type($values)^)? `)`
+    `(` $inits `)` (`over` `(` $sequences^ `:` type($sequences) `)`)?
+    (`with` `(` $constants^ `:` type($constants) `)`)? `:`
+    functional-type($inits, $values)
     $body attr-dict-with-keyword
   }];
   let hasRegionVerifier = 1;

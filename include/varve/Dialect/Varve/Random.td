@@ -14,16 +14,11 @@
 include "varve/Dialect/Varve/VarveBase.td"
 
 /// The signature leaves out what the importer adds to each call: the operands
-/// `seed` and `step`, before others, and the attribute `stream`.
-def Varve_DrawsRandom : NativeOpTrait<"DrawsRandom"> {
-  let cppNamespace = "::varve";
-}
-
+/// `seed` and `step`, and the attribute `stream`.
 class Varve_RandomOp<string mnemonic, string parameters, string element,
                      Type type>
     : Varve_PrimitiveOp<mnemonic, parameters, element # "[...]",
-                        [Varve_DrawsRandom, Varve_NoGradient,
-                         Varve_InferType]> {
+                        [Varve_NoGradient, Varve_InferType]> {
   string constraint =
       "\n- C1: seed and step have rank 0.\n"
       "- C2: sizes are not negative; there are less than 2 ** 32 elements.\n";

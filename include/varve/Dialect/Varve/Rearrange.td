@@ -72,4 +72,30 @@ def ConcatOp : Varve_PrimitiveOp<
   let hasFolder = 1;
 }
 
+def StackOp : Varve_PrimitiveOp<
+    "stack", "x: [tensor], axis: int", "any[...]",
+    [Varve_Differentiable, Varve_InferType]> {
+  let summary = "tensors one after the other along a new axis";
+  let description = [{
+    - C1: there is at least one; all have the same type.
+    - C2: `axis` is an axis of the result.
+  }];
+  let arguments = (ins Variadic<Varve_Tensor>:$x, Varve_I64Attr:$axis);
+  let results = (outs Varve_Tensor:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+}
+
+def SplitOp : Varve_PrimitiveOp<
+    "split", "x: any[...], parts: int, axis: int", "[tensor]",
+    [Varve_Differentiable, Varve_InferType]> {
+  let summary = "x cut along an axis into parts of one size";
+  let description = [{
+    - C1: `axis` is an axis of x, and `parts` >= 1 divides its size.
+  }];
+  let arguments = (ins Varve_Tensor:$x, Varve_I64Attr:$parts,
+                       Varve_I64Attr:$axis);
+  let results = (outs Variadic<Varve_Tensor>:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+}
+
 #endif

@@ -55,6 +55,30 @@ def ReshapeOp : Varve_PrimitiveOp<
   let hasFolder = 1;
 }
 
+def UnsqueezeOp : Varve_PrimitiveOp<
+    "unsqueeze", "x: any[...], axis: [int]", "any[...]",
+    [Varve_Differentiable, Varve_InferType]> {
+  let summary = "x with new axes of size 1";
+  let description = [{
+    - C1: `axis` are axes of the result in ascending order.
+  }];
+  let arguments = (ins Varve_Tensor:$x, DenseI64ArrayAttr:$axis);
+  let results = (outs Varve_Tensor:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+}
+
+def SqueezeOp : Varve_PrimitiveOp<
+    "squeeze", "x: any[...], axis: [int]", "any[...]",
+    [Varve_Differentiable, Varve_InferType]> {
+  let summary = "x without some axes of size 1";
+  let description = [{
+    - C1: `axis` are axes of x in ascending order, of size 1.
+  }];
+  let arguments = (ins Varve_Tensor:$x, DenseI64ArrayAttr:$axis);
+  let results = (outs Varve_Tensor:$y);
+  let assemblyFormat = "$x attr-dict `:` type($x) `->` type($y)";
+}
+
 def TransposeOp : Varve_PrimitiveOp<
     "transpose", "x: any[...], perm: [int] = none", "any[...]",
     [Varve_Differentiable, Varve_InferType]> {

@@ -40,10 +40,6 @@ namespace varve {
 template <class ConcreteOp>
 class NoGradient : public mlir::OpTrait::TraitBase<ConcreteOp, NoGradient> {};
 
-/// See Varve_DrawsRandom.
-template <class ConcreteOp>
-class DrawsRandom : public mlir::OpTrait::TraitBase<ConcreteOp, DrawsRandom> {};
-
 /// The lowering and the reference value of an elementwise operation, from its
 /// scalar's.
 llvm::SmallVector<mlir::Value>

@@ -7,12 +7,21 @@ using namespace mlir;
 using namespace varve;
 using Infer = SmallVectorImpl<Type> &;
 
-/// The elements of `x` at affine places of the result's index.
-static Value readAt(LocBuilder &b, RankedTensorType type, Value x,
-                    ArrayRef<AffineExpr> places) {
-  AffineMap map = AffineMap::get(type.getRank(), 0, places, b.getContext());
-  return buildGeneric(b, type, {x}, [](LocBuilder &, Values v) { return v[0]; },
-                      {map});
+/// The elements of `x` at places that depend on the result's index in each
+/// axis. (An indexing map would do, but linalg wants loops over all of x where
+/// the map is the identity.)
+static Value readAt(
+    LocBuilder &b, RankedTensorType type, Value x,
+    llvm::function_ref<Value(LocBuilder &, int64_t axis, Value index)> place) {
+  return buildGeneric(b, type, {}, [&](LocBuilder &in, Values) -> Value {
+    SmallVector<Value> at;
+    for (int64_t d = 0; d < type.getRank(); ++d)
+      at.push_back(place(in, d, linalg::IndexOp::create(in, d)));
+    return tensor::ExtractOp::create(in, x, at);
+  });
+}
+static Value number(LocBuilder &b, int64_t n) {
+  return arith::ConstantIndexOp::create(b, n);
 }
 
 // ---- slice ----
@@ -47,10 +56,14 @@ OpFoldResult SliceOp::fold(FoldAdaptor adaptor) {
   return {};
 }
 SmallVector<Value> SliceOp::lower(LocBuilder &b, Values x) {
-  SmallVector<AffineExpr> places;
-  for (auto [d, begin] : llvm::enumerate(getBegin()))
-    places.push_back(b.getAffineDimExpr(d) * getStep()[d] + begin);
-  return {readAt(b, signless(cast<RankedTensorType>(getType())), x[0], places)};
+  auto type = signless(cast<RankedTensorType>(getType()));
+  return {readAt(b, type, x[0], [&](LocBuilder &in, int64_t d, Value i) {
+    if (getStep()[d] != 1)
+      i = arith::MulIOp::create(in, i, number(in, getStep()[d]));
+    if (getBegin()[d] != 0)
+      i = arith::AddIOp::create(in, i, number(in, getBegin()[d]));
+    return i;
+  })};
 }
 void SliceOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
   for (int64_t e = 0; e < y[0].size(); ++e) {
@@ -132,11 +145,8 @@ SmallVector<Value> PadOp::lower(LocBuilder &b, Values operands) {
         buildGeneric(b, type, {}, [&](LocBuilder &, Values) { return fill; })};
   SmallVector<Margin> margins = marginsOf(*this);
   return {buildGeneric(b, type, {}, [&](LocBuilder &in, Values) -> Value {
-    auto number = [&](int64_t n) -> Value {
-      return arith::ConstantIndexOp::create(in, n);
-    };
     auto compare = [&](arith::CmpIPredicate p, Value v, int64_t n) -> Value {
-      return arith::CmpIOp::create(in, p, v, number(n));
+      return arith::CmpIOp::create(in, p, v, number(in, n));
     };
     Value inside;
     auto require = [&](Value test) {
@@ -148,19 +158,19 @@ SmallVector<Value> PadOp::lower(LocBuilder &b, Values operands) {
       int64_t last = from.getDimSize(d) - 1;
       if (m.before > 0) {
         require(compare(arith::CmpIPredicate::sge, i, m.before));
-        i = arith::SubIOp::create(in, i, number(m.before));
+        i = arith::SubIOp::create(in, i, number(in, m.before));
       }
       if (m.after > 0)
         require(compare(arith::CmpIPredicate::sle, i, last * m.step));
       if (m.before > 0)
-        i = arith::MaxSIOp::create(in, i, number(0));
+        i = arith::MaxSIOp::create(in, i, number(in, 0));
       if (m.step > 1) {
-        Value rest = arith::RemSIOp::create(in, i, number(m.step));
+        Value rest = arith::RemSIOp::create(in, i, number(in, m.step));
         require(compare(arith::CmpIPredicate::eq, rest, 0));
-        i = arith::DivSIOp::create(in, i, number(m.step));
+        i = arith::DivSIOp::create(in, i, number(in, m.step));
       }
       if (m.after > 0)
-        i = arith::MinSIOp::create(in, i, number(last));
+        i = arith::MinSIOp::create(in, i, number(in, last));
       at.push_back(i);
     }
     Value v = tensor::ExtractOp::create(in, x, at);
@@ -203,19 +213,19 @@ LogicalResult FlipOp::verify() {
   }
   return success();
 }
-/// The place of x that the result has at `at`.
 static bool isFlipped(FlipOp op, int64_t d) {
   int64_t rank = shapeOf(op.getX()).size();
   return llvm::any_of(
       op.getAxis(), [&](int64_t axis) { return normalAxis(axis, rank) == d; });
 }
 SmallVector<Value> FlipOp::lower(LocBuilder &b, Values x) {
-  SmallVector<AffineExpr> places;
-  for (auto [d, size] : llvm::enumerate(shapeOf(x[0]))) {
-    AffineExpr i = b.getAffineDimExpr(d);
-    places.push_back(isFlipped(*this, d) ? size - 1 - i : i);
-  }
-  return {readAt(b, typeOf(x[0]), x[0], places)};
+  auto type = typeOf(x[0]);
+  return {readAt(b, type, x[0], [&](LocBuilder &in, int64_t d, Value i) {
+    if (!isFlipped(*this, d))
+      return i;
+    Value last = number(in, type.getDimSize(d) - 1);
+    return Value(arith::SubIOp::create(in, last, i));
+  })};
 }
 void FlipOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
   for (int64_t e = 0; e < y[0].size(); ++e) {
@@ -267,9 +277,6 @@ SmallVector<Value> ConcatOp::lower(LocBuilder &b, Values x) {
   auto type = signless(cast<RankedTensorType>(getType()));
   int64_t axis = normalAxis(getAxis(), type.getRank());
   return {buildGeneric(b, type, {}, [&](LocBuilder &in, Values) -> Value {
-    auto number = [&](int64_t n) -> Value {
-      return arith::ConstantIndexOp::create(in, n);
-    };
     SmallVector<Value> at;
     for (int64_t d = 0; d < type.getRank(); ++d)
       at.push_back(linalg::IndexOp::create(in, d));
@@ -280,16 +287,16 @@ SmallVector<Value> ConcatOp::lower(LocBuilder &b, Values x) {
       begin -= n;
       if (n == 0)
         continue;
-      Value here = arith::SubIOp::create(in, i, number(begin));
+      Value here = arith::SubIOp::create(in, i, number(in, begin));
       if (begin > 0)
-        here = arith::MaxSIOp::create(in, here, number(0));
+        here = arith::MaxSIOp::create(in, here, number(in, 0));
       if (end < type.getDimSize(axis))
-        here = arith::MinSIOp::create(in, here, number(n - 1));
+        here = arith::MinSIOp::create(in, here, number(in, n - 1));
       at[axis] = here;
       Value v = tensor::ExtractOp::create(in, part, at);
       if (chosen) {
         Value before = arith::CmpIOp::create(in, arith::CmpIPredicate::slt, i,
-                                             number(end));
+                                             number(in, end));
         v = arith::SelectOp::create(in, before, v, chosen);
       }
       chosen = v;
@@ -319,4 +326,108 @@ void ConcatOp::buildVjp(LocBuilder &b, Values dy, Grads dx) {
     dx[i] = SliceOp::create(b, dy[0], begin, end, step);
     begin[axis] = end[axis];
   }
+}
+
+// ---- stack ----
+
+LogicalResult StackOp::inferReturnTypes(MLIRContext *,
+                                        std::optional<Location> loc,
+                                        Adaptor adaptor, Infer types) {
+  if (adaptor.getX().empty()) // stack C1
+    return emitOptionalError(loc, "nothing to stack");
+  auto first = typeOf(adaptor.getX()[0]);
+  for (Value v : adaptor.getX())
+    if (v.getType() != first) // stack C1
+      return emitOptionalError(loc, "cannot stack ", first, " and ",
+                               v.getType());
+  int64_t rank = first.getRank() + 1,
+          axis = normalAxis(adaptor.getAxis(), rank);
+  if (axis < 0 || axis >= rank) // stack C2
+    return emitOptionalError(loc, "axis ", adaptor.getAxis(),
+                             " is not a new axis of ", first);
+  SmallVector<int64_t> shape(first.getShape());
+  shape.insert(shape.begin() + axis, adaptor.getX().size());
+  types.push_back(first.clone(shape));
+  return success();
+}
+/// The shape of one of what is stacked, with the new axis.
+static SmallVector<int64_t> shapeOfOne(StackOp op) {
+  SmallVector<int64_t> shape(shapeOf(op.getResult()));
+  shape[normalAxis(op.getAxis(), shape.size())] = 1;
+  return shape;
+}
+SmallVector<Value> StackOp::lower(LocBuilder &b, Values x) {
+  SmallVector<Value> parts;
+  for (Value v : x)
+    parts.push_back(reshape(b, v, shapeOfOne(*this)));
+  return {ConcatOp::create(b, parts, getAxis())};
+}
+void StackOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
+  int64_t axis = normalAxis(getAxis(), y[0].rank());
+  for (size_t i = 0; i < x.size(); ++i)
+    for (int64_t e = 0; e < x[i].size(); ++e) {
+      std::vector<int64_t> at = indexOf(e, x[i].shape);
+      at.insert(at.begin() + axis, i);
+      y[0].set(positionOf(at, y[0].shape), x[i].at(e));
+    }
+}
+void StackOp::buildVjp(LocBuilder &b, Values dy, Grads dx) {
+  ArrayRef<int64_t> shape = shapeOf(getResult());
+  SmallVector<int64_t> begin(shape.size(), 0), end(shape),
+      step(shape.size(), 1);
+  int64_t axis = normalAxis(getAxis(), shape.size());
+  for (auto [i, part] : llvm::enumerate(getX())) {
+    begin[axis] = i;
+    end[axis] = i + 1;
+    Value one = SliceOp::create(b, dy[0], begin, end, step);
+    dx[i] = reshape(b, one, shapeOf(part));
+  }
+}
+
+// ---- split ----
+
+LogicalResult SplitOp::inferReturnTypes(MLIRContext *,
+                                        std::optional<Location> loc,
+                                        Adaptor adaptor, Infer types) {
+  auto x = typeOf(adaptor.getX());
+  int64_t axis = normalAxis(adaptor.getAxis(), x.getRank());
+  int64_t parts = adaptor.getParts();
+  if (axis < 0 || axis >= x.getRank() || parts < 1 ||
+      x.getDimSize(axis) % parts != 0) // split C1
+    return emitOptionalError(loc, "cannot split axis ", adaptor.getAxis(),
+                             " of ", x, " in ", parts);
+  SmallVector<int64_t> shape(x.getShape());
+  shape[axis] /= parts;
+  types.assign(parts, x.clone(shape));
+  return success();
+}
+SmallVector<Value> SplitOp::lower(LocBuilder &b, Values x) {
+  ArrayRef<int64_t> shape = shapeOf(x[0]);
+  SmallVector<int64_t> begin(shape.size(), 0), end(shape),
+      step(shape.size(), 1);
+  int64_t axis = normalAxis(getAxis(), shape.size());
+  int64_t size = shape[axis] / getParts();
+  SmallVector<Value> parts;
+  for (int64_t i = 0; i < getParts(); ++i) {
+    begin[axis] = i * size;
+    end[axis] = (i + 1) * size;
+    parts.push_back(SliceOp::create(b, x[0], begin, end, step));
+  }
+  return parts;
+}
+void SplitOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
+  int64_t axis = normalAxis(getAxis(), x[0].rank());
+  int64_t size = x[0].shape[axis] / getParts();
+  for (int64_t e = 0; e < x[0].size(); ++e) {
+    std::vector<int64_t> at = indexOf(e, x[0].shape);
+    RefTensor &part = y[at[axis] / size];
+    at[axis] %= size;
+    part.set(positionOf(at, part.shape), x[0].at(e));
+  }
+}
+void SplitOp::buildVjp(LocBuilder &b, Values dy, Grads dx) {
+  SmallVector<Value> parts;
+  for (auto [cotangent, part] : llvm::zip(dy, getResults()))
+    parts.push_back(cotangent ? cotangent : constantLike(b, part, 0));
+  dx[0] = ConcatOp::create(b, parts, getAxis());
 }

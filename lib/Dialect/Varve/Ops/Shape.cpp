@@ -217,6 +217,64 @@ void ReshapeOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
   dx[0] = reshape(b, dy[0], shapeOf(getX()));
 }
 
+// ---- unsqueeze, squeeze ----
+
+LogicalResult UnsqueezeOp::inferReturnTypes(MLIRContext *,
+                                            std::optional<Location> loc,
+                                            Adaptor adaptor, Infer types) {
+  auto x = typeOf(adaptor.getX());
+  ArrayRef<int64_t> axes = adaptor.getAxis();
+  if (!areAxes(axes, x.getRank() + axes.size())) // unsqueeze C1
+    return emitOptionalError(loc, "[", axes, "] are no new axes of ", x,
+                             " in ascending order");
+  SmallVector<int64_t> shape(x.getShape());
+  for (int64_t axis : axes)
+    shape.insert(shape.begin() + axis, 1);
+  types.push_back(x.clone(shape));
+  return success();
+}
+SmallVector<Value> UnsqueezeOp::lower(LocBuilder &b, ArrayRef<Value> x) {
+  return {reshape(b, x[0], shapeOf(getResult()))};
+}
+void UnsqueezeOp::evaluate(ArrayRef<RefTensor> x,
+                           MutableArrayRef<RefTensor> y) {
+  y[0].f = x[0].f;
+  y[0].i = x[0].i;
+}
+void UnsqueezeOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
+                           MutableArrayRef<Value> dx) {
+  dx[0] = reshape(b, dy[0], shapeOf(getX()));
+}
+
+LogicalResult SqueezeOp::inferReturnTypes(MLIRContext *,
+                                          std::optional<Location> loc,
+                                          Adaptor adaptor, Infer types) {
+  auto x = typeOf(adaptor.getX());
+  ArrayRef<int64_t> axes = adaptor.getAxis();
+  bool valid = areAxes(axes, x.getRank());
+  for (int64_t axis : axes)
+    valid = valid && x.getDimSize(axis) == 1;
+  if (!valid) // squeeze C1
+    return emitOptionalError(loc, "[", axes, "] are not axes of size 1 of ", x,
+                             " in ascending order");
+  SmallVector<int64_t> shape;
+  for (int64_t d : otherAxes(axes, x.getRank()))
+    shape.push_back(x.getDimSize(d));
+  types.push_back(x.clone(shape));
+  return success();
+}
+SmallVector<Value> SqueezeOp::lower(LocBuilder &b, ArrayRef<Value> x) {
+  return {reshape(b, x[0], shapeOf(getResult()))};
+}
+void SqueezeOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
+  y[0].f = x[0].f;
+  y[0].i = x[0].i;
+}
+void SqueezeOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
+                         MutableArrayRef<Value> dx) {
+  dx[0] = reshape(b, dy[0], shapeOf(getX()));
+}
+
 // ---- transpose ----
 
 SmallVector<int64_t> TransposeOp::getPermutation() {

@@ -1,0 +1,283 @@
+// Every operation's lowering by the examples of its test file: what compiled
+// code gives, through upstream's loops and MLIR's execution engine, against the
+// reference value; and the same of its gradient.
+#include "OpExamples.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Arith/Transforms/Passes.h"
+#include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Linalg/Passes.h"
+#include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/ExecutionEngine/ExecutionEngine.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Pass/PassRegistry.h"
+#include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
+#include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
+#include "varve/Conversion/Passes.h"
+#include "varve/Reference/Reference.h"
+#include "varve/Transforms/Differentiate.h"
+#include "llvm/Support/TargetSelect.h"
+#include "gtest/gtest.h"
+
+using namespace mlir;
+using namespace varve;
+
+namespace {
+
+const char *const pipeline =
+    "one-shot-bufferize,"
+    "convert-linalg-to-loops,expand-strided-metadata,lower-affine,"
+    "convert-scf-to-cf,convert-math-to-llvm,convert-math-to-libm,arith-expand,"
+    "convert-arith-to-llvm,convert-index-to-llvm,finalize-memref-to-llvm,"
+    "convert-func-to-llvm,convert-cf-to-llvm,reconcile-unrealized-casts";
+
+void registerLowering(DialectRegistry &registry) {
+  arith::registerBufferizableOpInterfaceExternalModels(registry);
+  linalg::registerBufferizableOpInterfaceExternalModels(registry);
+  scf::registerBufferizableOpInterfaceExternalModels(registry);
+  tensor::registerBufferizableOpInterfaceExternalModels(registry);
+  registerBuiltinDialectTranslation(registry);
+  registerLLVMDialectTranslation(registry);
+  static const bool once = [] {
+    llvm::InitializeNativeTarget();
+    llvm::InitializeNativeTargetAsmPrinter();
+    registerVarveConversionPasses();
+    registerConversionPasses();
+    arith::registerArithPasses();
+    bufferization::registerBufferizationPasses();
+    memref::registerMemRefPasses();
+    registerLinalgPasses();
+    return true;
+  }();
+  (void)once;
+}
+
+/// The bytes of a tensor, as compiled code sees it, and their description.
+class Buffer {
+public:
+  explicit Buffer(const RefTensor &x) : element(x.element), shape(x.shape) {
+    width = (element.getIntOrFloatBitWidth() + 7) / 8;
+    bytes.resize(x.size() * width + 64, 0xff);
+    for (int64_t e = 0; e < x.size(); ++e) {
+      float f32 = x.isFloat() ? float(x.f[e]) : 0;
+      const void *from = !x.isFloat() ? (const void *)&x.i[e]
+                         : width == 8 ? (const void *)&x.f[e]
+                                      : &f32;
+      memcpy(at(e), from, width); // little-endian
+    }
+    descriptor = {intptr_t(bytes.data()), intptr_t(bytes.data()), 0};
+    llvm::append_range(descriptor, shape);
+    for (size_t d = 0; d < shape.size(); ++d) {
+      int64_t stride = 1;
+      for (size_t inner = d + 1; inner < shape.size(); ++inner)
+        stride *= shape[inner];
+      descriptor.push_back(stride);
+    }
+  }
+  Buffer(const Buffer &) = delete;
+
+  RefTensor read() {
+    RefTensor x(element, shape);
+    for (int64_t e = 0; e < x.size(); ++e) {
+      if (!x.isFloat()) {
+        memcpy(&x.i[e], at(e), width);
+        x.i[e] = wrapToType(x.i[e], element);
+      } else if (width == 8) {
+        memcpy(&x.f[e], at(e), 8);
+      } else {
+        float f32;
+        memcpy(&f32, at(e), 4);
+        x.f[e] = f32;
+      }
+    }
+    return x;
+  }
+  void *argument() {
+    pointer = descriptor.data();
+    return &pointer;
+  }
+
+private:
+  unsigned char *at(int64_t e) { return bytes.data() + e * width; }
+
+  Type element;
+  std::vector<int64_t> shape;
+  int64_t width;
+  std::vector<unsigned char> bytes;
+  std::vector<int64_t> descriptor;
+  void *pointer = nullptr;
+};
+
+bool isNarrowFloat(Type type) {
+  auto real =
+      dyn_cast<FloatType>(cast<RankedTensorType>(type).getElementType());
+  return real && real.getWidth() < 32;
+}
+
+/// Whether the execution engine has what f16 and bf16 need depends on the
+/// machine; they are tested where they are expanded.
+bool usesNarrowFloats(func::FuncOp func) {
+  bool narrow = false;
+  func.walk([&](Operation *op) {
+    for (Value v : op->getOperands())
+      narrow |= isNarrowFloat(v.getType());
+  });
+  return narrow;
+}
+
+/// What rounding leaves: the interpreter does not round to f32.
+double toleranceOf(func::FuncOp func) {
+  double tolerance = 1e-9;
+  func.walk([&](Operation *op) {
+    for (Type type : op->getResultTypes())
+      if (cast<RankedTensorType>(type).getElementType().isF32())
+        tolerance = 1e-5;
+  });
+  return tolerance;
+}
+
+/// The function as one of a program: what a pass lowers.
+void wrap(func::FuncOp func, OpBuilder &b) {
+  auto program = ProgramOp::create(b, func.getLoc(), func.getName(), nullptr);
+  Block &block = program.getBody().emplaceBlock();
+  OpBuilder inner = OpBuilder::atBlockBegin(&block);
+  auto infos = [&](size_t count, StringRef kind) {
+    SmallVector<Attribute> all;
+    for (size_t i = 0; i < count; ++i)
+      all.push_back(b.getDictionaryAttr(
+          {b.getNamedAttr("name", b.getStringAttr(kind + Twine(i))),
+           b.getNamedAttr("kind", b.getStringAttr(kind))}));
+    return b.getArrayAttr(all);
+  };
+  auto wrapped =
+      FuncOp::create(inner, func.getLoc(), func.getSymNameAttr(),
+                     infos(func.getNumArguments(), "input"),
+                     infos(returned(func).size(), "output"), b.getArrayAttr({}),
+                     b.getArrayAttr({}), b.getI64IntegerAttr(1), nullptr);
+  wrapped.getBody().takeBody(func.getBody());
+  Operation *end = wrapped.getBody().front().getTerminator();
+  OpBuilder atEnd(end);
+  ReturnOp::create(atEnd, end->getLoc(), end->getOperands());
+  end->erase();
+  func.erase();
+}
+
+/// Adds gradients of what is returned, weighed at random, to what is returned.
+void returnGradients(func::FuncOp func) {
+  Operation *end = func.front().getTerminator();
+  ImplicitLocOpBuilder b(end->getLoc(), end);
+  SmallVector<Value> values = returned(func), results = doublesOf(values);
+  SmallVector<Value> wrt = doublesOf(func.getArguments()), weights;
+  if (results.empty() || wrt.empty())
+    return;
+  for (Value v : results)
+    weights.push_back(randomLike(b, v, 2));
+  auto gradients = buildGradients(b, results, weights, wrt);
+  ASSERT_TRUE(succeeded(gradients));
+  for (Value v : *gradients)
+    if (v)
+      values.push_back(v);
+  end->setOperands(values);
+}
+
+/// `func`'s results by the interpreter.
+std::vector<RefTensor> interpret(func::FuncOp func,
+                                 const std::vector<RefTensor> &arguments) {
+  RefValues values;
+  for (auto [arg, x] : llvm::zip_equal(func.getArguments(), arguments))
+    values[arg] = x;
+  std::vector<RefTensor> results;
+  EXPECT_TRUE(succeeded(evaluateBlock(func.front(), values)));
+  for (Value v : returned(func))
+    results.push_back(values.at(v));
+  return results;
+}
+
+void expectClose(const RefTensor &got, const RefTensor &want,
+                 double tolerance) {
+  ASSERT_EQ(got.shape, want.shape);
+  EXPECT_EQ(got.i, want.i);
+  for (size_t e = 0; e < want.f.size(); ++e) {
+    double g = got.f[e], w = want.f[e];
+    if (std::isnan(w) || std::isinf(w))
+      EXPECT_TRUE(std::isnan(w) ? std::isnan(g) : g == w)
+          << "element " << e << " is " << g << ", not " << w;
+    else
+      EXPECT_NEAR(g, w, tolerance * (1 + std::fabs(w))) << "element " << e;
+  }
+}
+
+class OpLowering : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(OpLowering, GivesTheReferenceValue) {
+  DialectRegistry registry;
+  registry.insert<VarveDialect, func::FuncDialect, LLVM::LLVMDialect>();
+  registerLowering(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  unsigned functions = 0;
+  for (auto &module : parseExamples(context, GetParam())) {
+    ASSERT_TRUE(module);
+    struct Case {
+      std::string name;
+      std::vector<RefTensor> arguments, want;
+      double tolerance;
+    };
+    std::vector<Case> cases;
+    OpBuilder b = OpBuilder::atBlockEnd(module->getBody());
+    for (auto func :
+         llvm::make_early_inc_range(module->getOps<func::FuncOp>())) {
+      if (usesNarrowFloats(func)) {
+        func.erase();
+        continue;
+      }
+      returnGradients(func);
+      auto arguments = drawArguments(func);
+      cases.push_back({func.getName().str(), arguments,
+                       interpret(func, arguments), toleranceOf(func)});
+      wrap(func, b);
+    }
+    PassManager convert(&context), passes(&context);
+    convert.addPass(createConvertVarveToLinalg());
+    ASSERT_TRUE(succeeded(convert.run(*module)));
+    for (auto func : module->getOps<func::FuncOp>())
+      func->setAttr("llvm.emit_c_interface", b.getUnitAttr());
+    ASSERT_TRUE(succeeded(parsePassPipeline(pipeline, passes)));
+    ASSERT_TRUE(succeeded(passes.run(*module)));
+    ExecutionEngineOptions options;
+    StringRef library = VARVE_RUNNER_UTILS; // copies of strided buffers
+    options.sharedLibPaths = library;
+    auto engine = ExecutionEngine::create(*module, options);
+    ASSERT_TRUE(bool(engine)) << llvm::toString(engine.takeError());
+    for (Case &one : cases) {
+      SCOPED_TRACE(GetParam() + ": @" + one.name);
+      std::vector<std::unique_ptr<Buffer>> buffers;
+      SmallVector<void *> packed;
+      for (auto *list : {&one.arguments, &one.want})
+        for (RefTensor &x : *list) {
+          // Results begin as what they are not: nothing may be left unwritten.
+          buffers.push_back(std::make_unique<Buffer>(
+              list == &one.want ? RefTensor(x.element, x.shape) : x));
+          packed.push_back(buffers.back()->argument());
+        }
+      auto address = (*engine)->lookupPacked("_mlir_ciface_" + one.name);
+      ASSERT_TRUE(bool(address)) << llvm::toString(address.takeError());
+      (*address)(packed.data());
+      for (size_t i = 0; i < one.want.size(); ++i)
+        expectClose(buffers[one.arguments.size() + i]->read(), one.want[i],
+                    one.tolerance);
+      ++functions;
+    }
+  }
+  EXPECT_GT(functions, 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, OpLowering, ::testing::ValuesIn(testedOps()),
+                         [](auto &info) { return info.param; });
+
+} // namespace
