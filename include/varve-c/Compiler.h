@@ -27,14 +27,11 @@ enum varve_output {
   VARVE_OUTPUT_ARTIFACT = 0, /* a shared object with `varve_artifact_v1` */
   VARVE_OUTPUT_OBJECT = 1,   /* .o */
   VARVE_OUTPUT_LLVM_IR = 2,  /* .ll */
-  VARVE_OUTPUT_MLIR = 3,     /* .mlir, before codegen */
+  VARVE_OUTPUT_MLIR = 3,     /* .mlir: after the last phase that ran */
   VARVE_OUTPUT_ASSEMBLY = 4, /* .s */
   /* An artifact with the runtime inside and a C header, for programs that know
    * nothing of Varve. */
   VARVE_OUTPUT_LIBRARY = 5,
-  /* No file: the result's text is JSON about layers, shapes, parameters, FLOPs
-   * and memory. */
-  VARVE_OUTPUT_REPORT = 6,
 };
 
 /* A function of the program at one batch size. */
@@ -60,6 +57,12 @@ struct varve_compile_request {
   const char *header_path; /* of a library's C header */
   const char *weights;     /* safetensors for a library to carry, or null */
   int64_t profile;         /* not 0: with varve_profile of varve-c/Artifact.h */
+  /* "simplify", "partition", "differentiate", "update", "lower", "fuse",
+   * "plan", "codegen": the last phase to run, for VARVE_OUTPUT_MLIR and one
+   * function; null: all. */
+  const char *stop_after;
+  int64_t print_phases;   /* not 0: the IR after each phase, to stderr */
+  const char *reproducer; /* written where a pass fails, or null */
 };
 
 struct varve_compile_result {
@@ -70,7 +73,7 @@ struct varve_compile_result {
   /* Every file that was read (the model, what it uses and imports), one a
    * line; together with the request they determine the output. */
   char *dependencies;
-  char *text; /* of VARVE_OUTPUT_REPORT; else "" */
+  char *text; /* of varve_check: its report; else "" */
 };
 
 /* "0.1.0 (LLVM 22.1.0)": a part of cache keys. Lives forever. */
@@ -81,6 +84,29 @@ int64_t varve_compiler_api(void);
  * varve_compile_result_clear. Returns result->status. */
 int64_t varve_compile(const struct varve_compile_request *request,
                       struct varve_compile_result *result);
+
+/* Checks the compiler on a model. One step of `train_step`, or a call of
+ * `infer`, on random data: every result and every new value of the state,
+ * compiled against the reference interpreter in double. */
+struct varve_check_request {
+  int64_t size; /* sizeof(struct varve_check_request) */
+  const char *path;
+  const char *text; /* or null: read from `path` */
+  const char *const *set;
+  int64_t sets;
+  const char *function; /* "train_step", "infer" */
+  int64_t batch;        /* samples; 0: 8 */
+  const char *cpu;      /* null: this machine's */
+  /* Not 0: also the gradients, compiled against the reference and the
+   * reference against central differences. */
+  int64_t gradients;
+  uint64_t seed; /* of data and first values */
+};
+
+/* `result->text` has a line for each thing compared, with its largest error.
+ * The status is VARVE_BAD_INPUT where one is above its bound. */
+int64_t varve_check(const struct varve_check_request *request,
+                    struct varve_compile_result *result);
 
 void varve_compile_result_clear(struct varve_compile_result *result);
 

@@ -1,0 +1,187 @@
+// Import, phases and emission of the functions of one program.
+#include "Compiler/Compile.h"
+#include "Support/File.h"
+#include "varve/Codegen/Emit.h"
+#include "varve/InitAll.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+
+namespace varve {
+
+std::unique_ptr<MLIRContext> createContext() {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  auto context =
+      std::make_unique<MLIRContext>(registry, MLIRContext::Threading::DISABLED);
+  context->loadAllAvailableDialects();
+  return context;
+}
+
+Result<std::string> textOf(const char *path, const char *text) {
+  return text ? Result<std::string>(std::string(text)) : readFile(path);
+}
+
+std::vector<std::string> strings(const char *const *texts, int64_t count) {
+  return std::vector<std::string>(texts, texts + count);
+}
+
+/// Moves what `from` defines into `into`. Both describe the same state; names
+/// that are taken get a suffix.
+static Status mergePrograms(CompiledProgram &into, ModuleOp from,
+                            const ArtifactDescription &part) {
+  if (into.description.digest != part.digest)
+    return Error{"functions of one program disagree about its state"};
+  std::string suffix = "_" + std::to_string(into.description.functions.size());
+  SymbolTable known(*into.module), symbols(from);
+  for (FunctionDescription f : part.functions) {
+    if (known.lookup(f.symbol))
+      f.symbol += suffix;
+    into.description.functions.push_back(f);
+  }
+  for (Operation &op : llvm::make_early_inc_range(*from.getBody())) {
+    auto name = SymbolTable::getSymbolName(&op).getValue();
+    if (known.lookup(name) &&
+        failed(symbols.rename(&op, (name + suffix).str())))
+      return Error{"cannot rename '" + name.str() + "'"};
+  }
+  Block &body = *into.module->getBody();
+  body.getOperations().splice(body.end(), from.getBody()->getOperations());
+  return {};
+}
+
+Result<CompiledProgram>
+compileFunctions(MLIRContext &context, const ImportRequest &import,
+                 ArrayRef<varve_function_request> functions,
+                 const PipelineOptions &options) {
+  CompiledProgram whole;
+  for (const varve_function_request &function : functions) {
+    ImportRequest request = import;
+    request.function = function.name;
+    request.batch = function.batch;
+    Result<ImportedProgram> program = importProgram(context, request);
+    if (!program)
+      return program.error();
+    Result<ArtifactDescription> part = runPipeline(*program->module, options);
+    if (!part)
+      return part.error();
+    if (!whole.module) {
+      whole.module = std::move(program->module);
+      whole.description = std::move(*part);
+      whole.files = {import.path};
+      whole.files.insert(whole.files.end(), program->files.begin(),
+                         program->files.end());
+    } else if (Status merged = mergePrograms(whole, *program->module, *part);
+               !merged) {
+      return merged.error();
+    }
+  }
+  return whole;
+}
+
+static Result<PipelineOptions>
+pipelineOptionsOf(const varve_compile_request &request, const Target &target) {
+  PipelineOptions options;
+  options.target = target;
+  options.disabledPasses =
+      strings(request.disabled_pass, request.disabled_passes);
+  for (const std::string &name : options.disabledPasses)
+    if (!llvm::is_contained(optionalPasses(), name))
+      return Error{"there is no optional pass `" + name + "`; those are " +
+                       llvm::join(optionalPasses(), ", "),
+                   ErrorKind::Usage};
+  if (request.stop_after) {
+    std::optional<Phase> phase = parsePhase(request.stop_after);
+    if (!phase)
+      return Error{std::string("there is no phase `") + request.stop_after +
+                       "`",
+                   ErrorKind::Usage};
+    if (request.output != VARVE_OUTPUT_MLIR)
+      return Error{"a compilation that stops early gives .mlir",
+                   ErrorKind::Usage};
+    options.stopAfter = *phase;
+  }
+  if (request.reproducer)
+    options.reproducer = request.reproducer;
+  if (request.print_phases)
+    options.afterPhase = [](Phase phase, ModuleOp module) {
+      llvm::errs() << "// -----// after " << nameOf(phase) << " //----- //\n"
+                   << module << "\n";
+    };
+  return options;
+}
+
+static OutputKind outputKindOf(int64_t output) {
+  switch (output) {
+  case VARVE_OUTPUT_OBJECT:
+    return OutputKind::Object;
+  case VARVE_OUTPUT_LLVM_IR:
+    return OutputKind::LlvmIr;
+  case VARVE_OUTPUT_ASSEMBLY:
+    return OutputKind::Assembly;
+  default:
+    return OutputKind::SharedObject;
+  }
+}
+
+static Status writeLibrary(CompiledProgram &program, const Target &target,
+                           const varve_compile_request &request) {
+  LibraryOptions library;
+  if (request.weights) {
+    Result<std::string> weights = readFile(request.weights);
+    if (!weights)
+      return weights.error();
+    library.weights = std::move(*weights);
+  }
+  std::string header = libraryHeader(program.description, target, library);
+  Result<std::string> bytes =
+      emitLibrary(*program.module, program.description, target, library);
+  if (!bytes)
+    return bytes.error();
+  if (Status s = writeFile(request.output_path, {*bytes});
+      !s || !request.header_path)
+    return s;
+  return writeFile(request.header_path, {header});
+}
+
+Status compile(const varve_compile_request &request,
+               std::vector<std::string> &files) {
+  Result<Target> target = resolveTarget(request.cpu ? request.cpu : "native");
+  if (!target)
+    return target.error();
+  Result<PipelineOptions> options = pipelineOptionsOf(request, *target);
+  if (!options)
+    return options.error();
+  Result<std::string> text = textOf(request.path, request.text);
+  if (!text)
+    return text.error();
+  ImportRequest import;
+  import.path = request.path;
+  import.text = std::move(*text);
+  import.set = strings(request.set, request.sets);
+  std::unique_ptr<MLIRContext> context = createContext();
+  Result<CompiledProgram> program =
+      compileFunctions(*context, import,
+                       ArrayRef(request.function, request.functions), *options);
+  if (!program)
+    return program.error();
+  files = program->files;
+
+  switch (request.output) {
+  case VARVE_OUTPUT_LIBRARY:
+    return writeLibrary(*program, *target, request);
+  case VARVE_OUTPUT_MLIR: {
+    std::string printed;
+    llvm::raw_string_ostream(printed) << *program->module;
+    return writeFile(request.output_path, {printed});
+  }
+  default:
+    EmitOptions emit;
+    emit.kind = outputKindOf(request.output);
+    emit.profile = request.profile != 0;
+    return emitArtifact(*program->module, program->description, *target,
+                        request.output_path, emit);
+  }
+}
+
+} // namespace varve

@@ -1,0 +1,44 @@
+// From the text of a model to expanded functions, for every entry of the
+// facade.
+#ifndef VARVE_LIB_COMPILER_COMPILE_H
+#define VARVE_LIB_COMPILER_COMPILE_H
+
+#include "Language/Import.h"
+#include "mlir/IR/MLIRContext.h"
+#include "varve-c/Compiler.h"
+#include "varve/Pipeline/Pipeline.h"
+#include <memory>
+
+namespace varve {
+
+/// A context with every dialect that the phases use.
+std::unique_ptr<mlir::MLIRContext> createContext();
+
+/// A request's `text`, else the file at `path`.
+Result<std::string> textOf(const char *path, const char *text);
+
+/// The settings of a request.
+std::vector<std::string> strings(const char *const *texts, int64_t count);
+
+/// Several functions of one program in one module.
+struct CompiledProgram {
+  mlir::OwningOpRef<mlir::ModuleOp> module;
+  ArtifactDescription description;
+  std::vector<std::string> files; ///< that were read, the model first
+};
+
+/// Imports each function and runs the phases on it.
+Result<CompiledProgram>
+compileFunctions(mlir::MLIRContext &context, const ImportRequest &import,
+                 llvm::ArrayRef<varve_function_request> functions,
+                 const PipelineOptions &options);
+
+/// Writes what the request asks for. `files` is filled as far as it went.
+Status compile(const varve_compile_request &request,
+               std::vector<std::string> &files);
+
+/// Runs a check and adds its lines to `report`.
+Status check(const varve_check_request &request, std::string &report);
+
+} // namespace varve
+#endif
