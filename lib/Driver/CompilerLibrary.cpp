@@ -36,9 +36,12 @@ Result<CompilerLibrary> loadOnce() {
   CompilerLibrary library;
   library.compile = reinterpret_cast<decltype(&::varve_compile)>(
       dlsym(handle, "varve_compile"));
+  library.check = reinterpret_cast<decltype(&::varve_check)>(
+      dlsym(handle, "varve_check"));
   library.clear = reinterpret_cast<decltype(&::varve_compile_result_clear)>(
       dlsym(handle, "varve_compile_result_clear"));
-  if (!api || api() != VARVE_COMPILER_API || !library.compile || !library.clear)
+  if (!api || api() != VARVE_COMPILER_API || !library.compile ||
+      !library.check || !library.clear)
     return Error{
         fmt::format("'{}' is another version of the compiler", libraryPath()),
         ErrorKind::Unsupported};

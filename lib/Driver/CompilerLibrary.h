@@ -11,6 +11,7 @@ namespace varve {
 
 struct CompilerLibrary {
   decltype(&::varve_compile) compile = nullptr;
+  decltype(&::varve_check) check = nullptr;
   decltype(&::varve_compile_result_clear) clear = nullptr;
 
   /// Loads it, once for the process; it is never unloaded.

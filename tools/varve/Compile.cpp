@@ -71,6 +71,9 @@ int runCompile(const CompileArgs &args) {
   request.output_path = args.output.c_str();
   request.header_path = orNull(args.header);
   request.weights = orNull(args.weights);
+  request.stop_after = orNull(args.stopAfter);
+  request.print_phases = args.printPhases;
+  request.reproducer = orNull(args.reproducer);
   varve_compile_result result = {};
   library->compile(&request, &result);
   Error outcome{result.diagnostic ? result.diagnostic : "",

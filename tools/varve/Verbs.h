@@ -42,8 +42,19 @@ struct CompileArgs {
   std::string file, weights, function = "infer", cpu, output, header;
   std::vector<std::string> sets, disabledPasses;
   std::vector<int64_t> batches; ///< empty: the model's
+  std::string stopAfter, reproducer;
+  bool printPhases = false;
 };
 int runCompile(const CompileArgs &args);
+
+struct CheckArgs {
+  std::string file, function = "train_step", cpu;
+  std::vector<std::string> sets;
+  int64_t batch = 0; ///< 0: 8
+  uint64_t seed = 0;
+  bool gradients = false;
+};
+int runCheck(const CheckArgs &args);
 
 struct InspectArgs {
   ModelArgs model;

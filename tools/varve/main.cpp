@@ -180,6 +180,40 @@ void addCompile(CLI::App &app, std::function<int()> &action) {
   verb->add_option("--target-cpu", args.cpu,
                    "x86-64-v3, x86-64-v4 or neon; else this machine's")
       ->type_name("CPU");
+  verb->add_option("--stop-after", args.stopAfter,
+                   "the last phase, for .mlir: simplify, partition, "
+                   "differentiate, update, lower, fuse, plan, codegen")
+      ->type_name("PHASE");
+  verb->add_flag("--print-phases", args.printPhases,
+                 "the program after each phase, to stderr");
+  verb->add_option("--reproducer", args.reproducer,
+                   "where to leave IR and passes if a pass fails")
+      ->type_name("FILE.mlir");
+}
+
+void addCheck(CLI::App &app, std::function<int()> &action) {
+  static CheckArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "check", "Hold the compiled program against the reference",
+      "  varve check mnist_mlp.varve                a training step, 8 "
+      "samples\n"
+      "  varve check mnist_mlp.varve --gradients    and finite differences\n"
+      "Exit status 1 where an error is above its bound.",
+      [] { return runCheck(args); });
+  verb->add_option("FILE", args.file, "model file (.varve)")->required();
+  verb->add_option("--set", args.sets, "override a setting")
+      ->type_name("KEY=VALUE");
+  verb->add_option("--function", args.function, "train_step or infer")
+      ->check(CLI::IsMember({"train_step", "infer"}));
+  verb->add_option("--batch", args.batch, "samples in the batch; else 8")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+  verb->add_option("--seed", args.seed, "of random data and first values")
+      ->type_name("S");
+  verb->add_option("--target-cpu", args.cpu, "x86-64-v3 or x86-64-v4")
+      ->type_name("C");
+  verb->add_flag("--gradients", args.gradients,
+                 "gradients too, and those against central differences");
 }
 
 void addInspect(CLI::App &app, std::function<int()> &action) {
@@ -268,6 +302,7 @@ int run(int argc, char **argv) {
   addEval(app, action);
   addRun(app, action);
   addCompile(app, action);
+  addCheck(app, action);
   addInspect(app, action);
   addBench(app, action);
   addFmt(app, action);
