@@ -76,7 +76,7 @@ void varve::registerAllPasses() {
         std::optional<Phase> first = parsePhase(flags.startFrom),
                              last = parsePhase(flags.stopAfter);
         if (!first || !last)
-          llvm::report_fatal_usage_error("varve-phases: unknown phase");
+          llvm::reportFatalUsageError("varve-phases: unknown phase");
         for (int phase = int(*first); phase <= int(*last); ++phase)
           addPhase(pm, Phase(phase), options);
       });

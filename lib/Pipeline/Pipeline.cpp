@@ -24,7 +24,7 @@ std::optional<Phase> varve::parsePhase(StringRef name) {
 }
 
 ArrayRef<StringRef> varve::optionalPasses() {
-  static constexpr StringRef names[] = {"choose-layouts"};
+  static constexpr StringRef names[] = {"choose-layouts", "divide-by-constant"};
   return names;
 }
 
@@ -73,6 +73,8 @@ void varve::addPhase(OpPassManager &pm, Phase phase,
     level.consume_front("x86-64-");
     expand.target = level.str();
     pm.addPass(createExpandKernels(expand));
+    if (enabled("divide-by-constant"))
+      pm.addPass(createDivideByConstant());
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
     return;

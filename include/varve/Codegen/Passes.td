@@ -89,4 +89,26 @@ def ExpandKernels : Pass<"varve-expand-kernels", "::mlir::ModuleOp"> {
     "::mlir::scf::SCFDialect", "::mlir::vector::VectorDialect"];
 }
 
+def DivideByConstant : Pass<"varve-divide-by-constant"> {
+  let summary = "divide small integers by a constant without a division";
+  let description = [{
+    A division of an 8- or 16-bit integer, as f32, by a constant has few
+    dividends. Where for every one of them the product with the rounded
+    reciprocal, or that product with one step of correction, is the correctly
+    rounded quotient, that is what stays. So `image / 255` costs three
+    operations that pipeline, and no bit changes.
+
+    ```mlir
+    %x = arith.uitofp %byte : i8 to f32
+    %q = arith.divf %x, %c : f32
+    // becomes
+    %p = arith.mulf %x, %r        // r = 1 / c
+    %e = math.fma -%p, %c, %x
+    %q = math.fma %e, %r, %p
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect",
+                           "::mlir::math::MathDialect"];
+}
+
 #endif // VARVE_CODEGEN_PASSES_TD
