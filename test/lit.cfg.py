@@ -8,7 +8,7 @@ import lit.formats
 config.name = "varve"
 config.test_format = lit.formats.ShTest()
 config.suffixes = [".mlir", ".test"]
-config.excludes = ["Unit", "Fuzz", "Benchmarks"]
+config.excludes = ["Unit", "Fuzz", "Benchmarks", "Install"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.varve_build_dir, "test")
 config.environment["PATH"] = os.pathsep.join(
