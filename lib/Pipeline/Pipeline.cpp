@@ -24,7 +24,8 @@ std::optional<Phase> varve::parsePhase(StringRef name) {
 }
 
 ArrayRef<StringRef> varve::optionalPasses() {
-  static constexpr StringRef names[] = {"choose-layouts", "divide-by-constant"};
+  static constexpr StringRef names[] = {"choose-layouts", "fuse",
+                                        "divide-by-constant"};
   return names;
 }
 
@@ -56,9 +57,12 @@ void varve::addPhase(OpPassManager &pm, Phase phase,
     pm.addPass(createConvertVarveToLinalg());
     pm.addPass(createCSEPass());
     return;
-  case Phase::Fuse:
-    pm.addPass(createFuseKernels());
+  case Phase::Fuse: {
+    FuseKernelsOptions fuse;
+    fuse.merge = enabled("fuse");
+    pm.addPass(createFuseKernels(fuse));
     return;
+  }
   case Phase::Plan: {
     pm.addPass(createBufferizeKernels());
     PlanMemoryOptions memory;

@@ -80,8 +80,8 @@ FailureOr<SmallVector<Value>> varve::buildGradients(ImplicitLocOpBuilder &b,
     if (auto differentiable = dyn_cast<DifferentiableOpInterface>(op)) {
       differentiable.buildVjp(b, dResults, dOperands);
     } else if (auto control = dyn_cast<DifferentiableRegionOpInterface>(op)) {
-      if (failed(control.buildRegionVjp(b, dResults, dOperands,
-                                        buildGradients)))
+      if (failed(
+              control.buildRegionVjp(b, dResults, dOperands, buildGradients)))
         return failure();
     } else {
       return op->emitOpError("has no gradient");

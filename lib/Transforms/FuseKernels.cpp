@@ -51,9 +51,21 @@ static bool mayFold(OpOperand *operand) {
              .isPermutation();
 }
 
+/// Whether the reader of a reshaped value has no reduction.
+static bool isElementwise(OpOperand *operand) {
+  auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
+  return consumer && consumer.getNumReductionLoops() == 0;
+}
+
 static LogicalResult foldMoves(func::FuncOp func) {
   RewritePatternSet patterns(func.getContext());
   linalg::populateElementwiseOpsFusionPatterns(patterns, mayFold);
+  // An elementwise operation on a finer shape works on the coarser one.
+  linalg::populateFoldReshapeOpsByCollapsingPatterns(patterns, isElementwise);
+  tensor::CollapseShapeOp::getCanonicalizationPatterns(patterns,
+                                                       func.getContext());
+  tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns,
+                                                     func.getContext());
   return applyPatternsGreedily(func, std::move(patterns));
 }
 
@@ -190,7 +202,8 @@ void KernelWriter::write(const KernelGroup &group) {
     });
 }
 
-static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols) {
+static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols,
+                                  bool merge) {
   if (failed(foldMoves(func)))
     return failure();
   copyWhatIsStoredAsIs(func);
@@ -200,7 +213,7 @@ static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols) {
            func.getOps<bufferization::MaterializeInDestinationOp>()))
     store->moveBefore(block.getTerminator());
 
-  FailureOr<SmallVector<KernelGroup>> groups = groupKernels(func);
+  FailureOr<SmallVector<KernelGroup>> groups = groupKernels(func, merge);
   if (failed(groups))
     return failure();
   KernelWriter writer(func, symbols);
@@ -224,10 +237,11 @@ static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols) {
 
 namespace {
 struct FuseKernelsPass : public varve::impl::FuseKernelsBase<FuseKernelsPass> {
+  using FuseKernelsBase::FuseKernelsBase;
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
-      if (failed(fuseFunction(func, symbols)))
+      if (failed(fuseFunction(func, symbols, merge)))
         return signalPassFailure();
   }
 };

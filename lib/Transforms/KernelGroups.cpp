@@ -76,7 +76,7 @@ namespace {
 class Grouping {
 public:
   explicit Grouping(func::FuncOp func) : func(func) {}
-  FailureOr<SmallVector<KernelGroup>> run();
+  FailureOr<SmallVector<KernelGroup>> run(bool merge);
 
 private:
   unsigned groupOf(Operation *op) const { return group.lookup(op); }
@@ -297,10 +297,12 @@ FailureOr<SmallVector<KernelGroup>> Grouping::schedule() {
   return order;
 }
 
-FailureOr<SmallVector<KernelGroup>> Grouping::run() {
+FailureOr<SmallVector<KernelGroup>> Grouping::run(bool merge) {
   collect();
   orderUpdates();
   for (Operation *op : nodes) {
+    if (!merge)
+      break;
     if (groups[groupOf(op)].root == op)
       joinPrologue(op);
     else if (isa<linalg::GenericOp>(op))
@@ -309,6 +311,7 @@ FailureOr<SmallVector<KernelGroup>> Grouping::run() {
   return schedule();
 }
 
-FailureOr<SmallVector<KernelGroup>> varve::groupKernels(func::FuncOp func) {
-  return Grouping(func).run();
+FailureOr<SmallVector<KernelGroup>> varve::groupKernels(func::FuncOp func,
+                                                        bool merge) {
+  return Grouping(func).run(merge);
 }

@@ -37,9 +37,10 @@ llvm::SmallVector<mlir::Value> inputsOf(mlir::Operation *op);
 mlir::Operation *ancestorIn(mlir::Operation *op, mlir::Block *block);
 
 /// The kernels of a function in an order in which they may run, state updated
-/// after its last reader wherever that is possible.
+/// after its last reader wherever that is possible. Without `merge` each
+/// operation stays alone.
 mlir::FailureOr<llvm::SmallVector<KernelGroup>>
-groupKernels(mlir::func::FuncOp func);
+groupKernels(mlir::func::FuncOp func, bool merge = true);
 
 } // namespace varve
 #endif

@@ -98,6 +98,9 @@ def FuseKernels : Pass<"varve-fuse-kernels", "::mlir::ModuleOp"> {
     Invariant: every linalg operation stands in a `kernel.def`; functions hold
     calls, views of tensors, constants and the stores of results.
   }];
+  let options = [
+    Option<"merge", "merge", "bool", "true",
+           "without it each operation is a kernel of its own">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::varve::kernel::KernelDialect"];

@@ -45,16 +45,33 @@ LogicalResult GatherOp::inferReturnTypes(MLIRContext *,
   types.push_back(x.clone(shape));
   return success();
 }
+/// Axes from `first` on as one.
+static SmallVector<ReassociationIndices> joinFrom(int64_t first, int64_t rank) {
+  SmallVector<ReassociationIndices> groups;
+  for (int64_t d = 0; d < first; ++d)
+    groups.push_back({d});
+  groups.emplace_back(llvm::to_vector(llvm::seq(first, rank)));
+  return groups;
+}
+// The axes after `axis` are copied as they are: one loop goes over them all.
 SmallVector<Value> GatherOp::lower(LocBuilder &b, Values operands) {
-  auto type = signless(cast<RankedTensorType>(getType()));
+  auto whole = signless(cast<RankedTensorType>(getType()));
   Value x = operands[0], index = operands[1];
   int64_t axis = normalAxis(getAxis(), typeOf(x).getRank());
-  int64_t n = typeOf(index).getRank();
+  int64_t n = typeOf(index).getRank(), rank = typeOf(x).getRank();
+  bool join = rank - axis > 2;
+  RankedTensorType type = whole;
+  if (join) {
+    x = tensor::CollapseShapeOp::create(b, x, joinFrom(axis + 1, rank));
+    SmallVector<int64_t> shape(whole.getShape().take_front(axis + n));
+    shape.push_back(shapeOf(x).back());
+    type = whole.clone(shape);
+  }
   SmallVector<AffineExpr> exprs;
   for (int64_t d = 0; d < n; ++d)
     exprs.push_back(b.getAffineDimExpr(axis + d));
   AffineMap map = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
-  return {buildGeneric(
+  Value y = buildGeneric(
       b, type, {index},
       [&](LocBuilder &in, Values v) -> Value {
         SmallVector<Value> at;
@@ -70,7 +87,11 @@ SmallVector<Value> GatherOp::lower(LocBuilder &b, Values operands) {
                   holdIndex(in, v[0], indexTypeOf(getIndex()), last));
         return tensor::ExtractOp::create(in, x, at);
       },
-      {map})};
+      {map});
+  if (!join)
+    return {y};
+  return {tensor::ExpandShapeOp::create(b, whole, y,
+                                        joinFrom(axis + n, whole.getRank()))};
 }
 /// Calls visit(position in x, position in y) for each element of
 /// y = gather(x, index, axis), in row-major order.
