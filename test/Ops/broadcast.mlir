@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @right
 // CHECK: varve.broadcast %{{.*}} {shape = array<i64: 4, 2, 3>} : tensor<2x3xf64> -> tensor<4x2x3xf64>
@@ -45,7 +45,7 @@ func.func @values() -> tensor<3x2xi32> attributes {
 
 // broadcast C1
 func.func @c1(%x: tensor<2x3xf32>) {
-  // expected-error @+1 {{do not fit}}
+  // expected-error @+1 {{does not broadcast to [2, 3]}}
   %y = varve.broadcast %x {shape = array<i64: 2, 3>, axis = array<i64: 1, 0>} : tensor<2x3xf32> -> tensor<2x3xf32>
   return
 }

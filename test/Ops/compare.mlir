@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @matrix
 // CHECK: varve.compare "lt" %{{.*}}, %{{.*}} : tensor<2x3xf32>
@@ -55,7 +55,7 @@ func.func @signs() -> (tensor<1xi1>, tensor<1xi1>, tensor<2xi1>) attributes {
 
 // compare C1
 func.func @c1(%x: tensor<2xf32>, %y: tensor<3xf32>) {
-  // expected-error @+1 {{requires the same type for all operands}}
+  // expected-error @+1 {{requires all operands to have the same type}}
   %z = "varve.compare"(%x, %y) {predicate = "eq"}
       : (tensor<2xf32>, tensor<3xf32>) -> tensor<2xi1>
   return

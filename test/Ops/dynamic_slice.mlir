@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @block
 // CHECK: varve.dynamic_slice %{{.*}}[%{{.*}}, %{{.*}}] {size = array<i64: 2, 2>} : tensor<3x4xf64>, tensor<i64>, tensor<i64> -> tensor<2x2xf64>

@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @rows
 // CHECK: varve.dynamic_update_slice %{{.*}}, %{{.*}}, %{{.*}} {axis = 0 : i64} : tensor<4x2xf64>, tensor<2x2xf64>, tensor<i64>

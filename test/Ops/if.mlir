@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 // RUN: varve-opt %s -split-input-file -canonicalize -verify-diagnostics | FileCheck %s --check-prefix=FOLD
 
 // CHECK-LABEL: @branch

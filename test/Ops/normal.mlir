@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @draw
 // CHECK: varve.normal %{{.*}}, %{{.*}} {{{.*}}} : tensor<i64>, tensor<i64> -> tensor<2x3xf32>

@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @rows
 // CHECK: varve.normalize %{{.*}} {axis = array<i64: 1>, eps = 1.000000e-01 : f64} : tensor<2x3xf64> -> tensor<2x3xf64>, tensor<2xf64>, tensor<2xf64>

@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @rows
 // CHECK: varve.one_hot %{{.*}} {classes = 3 : i64} : tensor<4xi64> -> tensor<4x3xf32>

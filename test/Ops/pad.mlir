@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @both
 // CHECK: varve.pad %{{.*}} {after = array<i64: 0, 2>, before = array<i64: 1, 0>} : tensor<2x3xf64> -> tensor<3x5xf64>

@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @merge
 // CHECK: varve.reshape %{{.*}} {shape = array<i64: 6>} : tensor<2x3xf64> -> tensor<6xf64>

@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // A recurrent layer along axis 1: h' = tanh(x_t + h w).
 // CHECK-LABEL: @recurrent

@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @rows
 // CHECK: varve.slice %{{.*}} {begin = array<i64: 1, 0>, end = array<i64: 3, 2>, step = array<i64: 1, 1>} : tensor<4x3xf64> -> tensor<2x2xf64>

@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @between
 // CHECK: varve.squeeze %{{.*}} {axis = array<i64: 1, 3>} : tensor<2x1x3x1xf64> -> tensor<2x3xf64>

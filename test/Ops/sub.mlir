@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @matrix
 // CHECK: varve.sub %{{.*}}, %{{.*}} : tensor<2x3xf64>

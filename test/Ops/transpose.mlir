@@ -1,4 +1,4 @@
-// RUN: varve-opt %s -split-input-file -verify-diagnostics | FileCheck %s
+// RUN: varve-opt %s -split-input-file -verify-diagnostics=only-expected | FileCheck %s
 
 // CHECK-LABEL: @last
 // CHECK: varve.transpose %{{.*}} : tensor<2x3x4xf64> -> tensor<2x4x3xf64>
