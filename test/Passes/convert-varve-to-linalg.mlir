@@ -7,6 +7,8 @@
 // CHECK-SAME:    varve.state_names = ["u", "w"]
 // CHECK-NOT:     varve.program
 // CHECK-NOT:     = varve.
+// CHECK-DAG:     bufferization.to_tensor %[[U]] restrict :
+// CHECK-DAG:     bufferization.to_tensor %[[W]] restrict writable :
 // CHECK:         linalg.generic
 // CHECK:           arith.mulf
 // CHECK-DAG:     bufferization.materialize_in_destination %{{.*}} in restrict writable %[[Y]]
