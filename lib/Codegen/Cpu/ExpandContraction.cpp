@@ -3,12 +3,11 @@
 //
 // Of the two factors, B has the dimension that runs across lanes and A has the
 // rows. For each panel of columns and each chunk of kc terms a tile is
-//   acc[i][j] = fma(broadcast A[i, k], B[k, j], acc[i][j])   k ascending, from
-//   0
-// and chunk sums are folded in ascending order. What is not contiguous in B, or
+//   acc[i][j] = fma(broadcast A[i, k], B[k, j], acc[i][j])
+// for ascending k from 0, and chunk sums are folded in ascending order. What is not contiguous in B, or
 // costs more than a load, is evaluated once into a packed panel. Threads take
 // different tiles, so their number changes no bit.
-#include "KernelBody.h"
+#include "Contraction.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -17,11 +16,6 @@ using linalg::GenericOp;
 
 namespace varve {
 namespace {
-
-/// acc + x * y in the body.
-struct Factors {
-  Value x, y;
-};
 
 std::optional<Factors> matchFactors(GenericOp g) {
   if (g->getNumResults() != 1 || !g.getNumReductionLoops())
@@ -59,62 +53,7 @@ llvm::SmallBitVector dimsOf(GenericOp g, Value v) {
   return dims;
 }
 
-class Contraction {
-public:
-  Contraction(KernelBody &body, GenericOp root, const TileOptions &options)
-      : body(body), b(body.b), root(root), options(options) {}
-
-  LogicalResult expand();
-
-private:
-  LogicalResult chooseDims();
-  void chooseTile();
-  void choosePacking();
-  /// All tiles [lo, hi) of a row block of panel p.
-  void panel(Value lo, Value hi, int64_t columns);
-  void pack(Index k0, Value terms, int64_t columns);
-  void packTransposed(Index k0, Value terms, int64_t columns);
-  SmallVector<Value> multiply(Value row, int64_t rows, Index k0, Value terms,
-                              int64_t columns);
-  void epilogue(Value row, Value place, Value rows, int64_t columns);
-  void eachTile(Value lo, Value hi,
-                function_ref<void(Value row, Value place, int64_t rows)> tile);
-
-  /// The loops at row, column vector j of the panel, term k.
-  Position position(Index row, int64_t j, Index k, bool lanes, Value mask);
-  Position outPosition(const Position &p);
-  Value maskOf(int64_t columns, int64_t j) {
-    int64_t tail = columns - j * kLanes;
-    return vectors && tail < kLanes ? b.maskBelow(tail) : Value();
-  }
-  int64_t vectorsIn(int64_t columns) {
-    return vectors ? llvm::divideCeil(columns, kLanes) : 1;
-  }
-  Type accType() { return vectors ? Type(b.vec(element)) : element; }
-
-  KernelBody &body;
-  LoopBuilder &b;
-  GenericOp root;
-  const TileOptions &options;
-
-  Factors factors;
-  Type element;               // of the accumulator
-  SmallVector<int64_t> sizes; // of the loops
-  int dj = -1, dm = -1;       // the dimension of lanes, of rows
-  SmallVector<unsigned> outer, terms;
-  int64_t K = 1, M = 1, N = 1;
-
-  bool vectors = true;           // false: no dimension for lanes
-  int64_t width = 0, panels = 1; // columns of a panel
-  int64_t tiles = 1, rows = 1;   // `more` tiles have one row more
-  int64_t more = 0, block = 1;   // tiles in a row block
-  int64_t chunks = 1;
-  bool packed = false, transposed = false, plainStart = true;
-  Value packedB, partial; // scratch
-
-  SmallVector<Index> outerAt; // by loop dimension
-  Value panelNumber, firstTile;
-};
+} // namespace
 
 LogicalResult Contraction::chooseDims() {
   factors = *matchFactors(root);
@@ -180,48 +119,6 @@ void Contraction::chooseTile() {
   chunks = llvm::divideCeil(K, options.kc);
 }
 
-/// The inputs of the root that a value of its body depends on.
-void collectInputs(GenericOp g, Value v, SetVector<OpOperand *> &inputs) {
-  if (auto arg = dyn_cast<BlockArgument>(v)) {
-    if (arg.getOwner() == g.getBody())
-      inputs.insert(g.getMatchingOpOperand(arg));
-  } else if (Operation *op = v.getDefiningOp(); g->isProperAncestor(op)) {
-    for (Value o : op->getOperands())
-      collectInputs(g, o, inputs);
-  }
-}
-
-// Loads of B in place need its lanes contiguous, and rows that do not fall on
-// the same few cache sets. Anything else pays once per panel if several tiles
-// use it. What is contiguous along k is loaded along k and transposed.
-void Contraction::choosePacking() {
-  if (!vectors)
-    return;
-  SetVector<OpOperand *> inputs;
-  collectInputs(root, factors.y, inputs);
-  bool alongLanes = body.readsContiguously(root, inputs.getArrayRef(), dj);
-  transposed = !alongLanes && terms.size() == 1 &&
-               body.readsContiguously(root, inputs.getArrayRef(), terms[0]);
-  if (transposed || tiles == 1) {
-    packed = transposed;
-    return;
-  }
-  auto arg = dyn_cast<BlockArgument>(factors.y);
-  const KernelBody::Buffer *buffer =
-      arg ? body.bufferOf(root.getMatchingOpOperand(arg)->get()) : nullptr;
-  packed = !alongLanes || !buffer || terms.size() > 1;
-  if (packed || tiles < 6)
-    return;
-  // Rows 4 KiB apart share their sets of the first cache, and their TLB
-  // entries are too many.
-  AffineMap map = root.getMatchingIndexingMap(root.getMatchingOpOperand(arg));
-  for (auto [i, e] : llvm::enumerate(map.getResults()))
-    if (e.isFunctionOfDim(terms[0]))
-      packed |=
-          buffer->layout.stride(i) * element.getIntOrFloatBitWidth() / 8 >=
-          4096;
-}
-
 Position Contraction::position(Index row, int64_t j, Index k, bool lanes,
                                Value mask) {
   Position p;
@@ -257,78 +154,14 @@ Position Contraction::outPosition(const Position &p) {
   return out;
 }
 
-void Contraction::pack(Index k0, Value count, int64_t columns) {
-  if (transposed)
-    return packTransposed(k0, count, columns);
-  b.loop(b.index(0), count, 1, [&](Value k) {
-    body.newPoint();
-    for (int64_t j = 0; j < vectorsIn(columns); ++j) {
-      Position p = position({}, j, k0 + Index::of(k), true, maskOf(columns, j));
-      Value v = b.toVector(body.scalar(root, p, factors.y));
-      Value place = b.scalarPart(Index::of(k, width) + j * kLanes);
-      vector::StoreOp::create(b, v, packedB, ValueRange{place});
-    }
-  });
-  body.newPoint();
-}
-
-/// Rows to columns, by exchange of off-diagonal blocks of 8, 4, 2, 1.
-void transpose(LoopBuilder &b, MutableArrayRef<Value> rows) {
-  for (int64_t w = kLanes / 2; w; w /= 2) {
-    SmallVector<int64_t> low, high; // of the two rows, the second from kLanes
-    for (int64_t l = 0; l < kLanes; ++l) {
-      low.push_back(l & w ? kLanes + l - w : l);
-      high.push_back(l & w ? kLanes + l : l + w);
-    }
-    for (int64_t i = 0; i < kLanes; ++i)
-      if (!(i & w)) {
-        Value x = rows[i], y = rows[i + w];
-        rows[i] = vector::ShuffleOp::create(b, x, y, low);
-        rows[i + w] = vector::ShuffleOp::create(b, x, y, high);
-      }
-  }
-}
-
-// Blocks of 16 terms by 16 columns.
-void Contraction::packTransposed(Index k0, Value count, int64_t columns) {
-  auto packBlock = [&](Index k, int64_t valid) {
-    for (int64_t j = 0; j < vectorsIn(columns); ++j) {
-      body.newPoint();
-      SmallVector<Value> rows(kLanes, b.zeros(factors.y.getType()));
-      for (int64_t r = 0; r < kLanes && j * kLanes + r < columns; ++r) {
-        Position p = position({}, 0, (k0 + k).withLane(1), false, {});
-        p.at[dj] = Index::of(panelNumber, width) + (j * kLanes + r);
-        p.vector = true;
-        p.mask = valid < kLanes ? b.maskBelow(valid) : Value();
-        rows[r] = b.toVector(body.scalar(root, p, factors.y));
-      }
-      transpose(b, rows);
-      for (int64_t l = 0; l < valid; ++l) {
-        Value place = b.scalarPart((k + l) * width + j * kLanes);
-        vector::StoreOp::create(b, rows[l], packedB, ValueRange{place});
-      }
-    }
-    body.newPoint();
-  };
-  Value blocks = b.div(count, kLanes);
-  b.loop(b.index(0), blocks, 1,
-         [&](Value i) { packBlock(Index::of(i, kLanes), kLanes); });
-  int64_t tail = K % kLanes;
-  if (!tail)
-    return;
-  // Chunks before the last have no tail.
-  if (chunks == 1)
-    return packBlock(Index::of(K - tail), tail);
-  Value isLast = b.less(count, b.index(options.kc));
-  b.when(isLast, [&] { packBlock(Index::of(blocks, kLanes), tail); });
-}
-
 // The chunk sums of a tile, row-major.
 SmallVector<Value> Contraction::multiply(Value row, int64_t rows, Index k0,
                                          Value count, int64_t columns) {
   const int64_t nv = vectorsIn(columns);
   Value zero = b.constantLike(accType(), b.getZeroAttr(element));
   bool lanesInA = dj >= 0 && dimsOf(root, factors.x)[dj];
+  if (rowsPacked)
+    packRows(row, rows, k0, count);
   SmallVector<Value> acc(rows * nv, zero);
   acc = b.loop(b.index(0), count, 1, acc, [&](Value kk, ValueRange in) {
     body.newPoint();
@@ -349,7 +182,10 @@ SmallVector<Value> Contraction::multiply(Value row, int64_t rows, Index k0,
       Index at = Index::of(row) + i;
       Value x;
       for (int64_t j = 0; j < nv; ++j) {
-        if (!x || lanesInA) {
+        if (!x && rowsPacked) {
+          Value place = b.scalarPart(Index::of(kk) + i * rowStride);
+          x = b.splat(memref::LoadOp::create(b, packedA, ValueRange{place}));
+        } else if (!x || lanesInA) {
           Position p = position(at, j, k, lanesInA,
                                 lanesInA ? maskOf(columns, j) : Value());
           x = lanes(body.scalar(root, p, factors.x));
@@ -512,6 +348,9 @@ LogicalResult Contraction::expand() {
   if (packed)
     packedB =
         body.scratch(std::min(K, options.kc) * width, factors.y.getType());
+  if (rowsPacked)
+    packedA =
+        body.scratch((rows + (more ? 1 : 0)) * rowStride, factors.x.getType());
   int64_t places = (rows + (more ? 1 : 0)) * (chunks > 1 ? block : 1);
   partial = body.scratch(places * width, element);
 
@@ -545,8 +384,6 @@ LogicalResult Contraction::expand() {
   });
   return success();
 }
-
-} // namespace
 
 bool isContraction(GenericOp root) { return matchFactors(root).has_value(); }
 

@@ -115,8 +115,7 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
     }
     // Arguments get this type when all calls are done.
     auto arg = dyn_cast<BlockArgument>(v);
-    bool ofFunction =
-        arg && isa<func::FuncOp>(arg.getOwner()->getParentOp());
+    bool ofFunction = arg && isa<func::FuncOp>(arg.getOwner()->getParentOp());
     if (ofFunction || v.getType() == type)
       return v;
     // The address of the first element, wherever in a buffer that is:

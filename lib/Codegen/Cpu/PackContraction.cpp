@@ -1,0 +1,173 @@
+// Packing of a contraction's factors: B by panels and chunks, A by tiles.
+#include "Contraction.h"
+
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+
+using namespace mlir;
+using linalg::GenericOp;
+
+namespace varve {
+
+/// The inputs of the root that a value of its body depends on.
+static void collectInputs(GenericOp g, Value v,
+                          SetVector<OpOperand *> &inputs) {
+  if (auto arg = dyn_cast<BlockArgument>(v)) {
+    if (arg.getOwner() == g.getBody())
+      inputs.insert(g.getMatchingOpOperand(arg));
+  } else if (Operation *op = v.getDefiningOp(); g->isProperAncestor(op)) {
+    for (Value o : op->getOperands())
+      collectInputs(g, o, inputs);
+  }
+}
+
+// Loads of B in place need its lanes contiguous, and rows that do not fall on
+// the same few cache sets. Anything else pays once per panel if several tiles
+// use it. What is contiguous along k is loaded along k and transposed.
+void Contraction::choosePacking() {
+  if (!vectors)
+    return;
+  chooseRowPacking();
+  SetVector<OpOperand *> inputs;
+  collectInputs(root, factors.y, inputs);
+  bool alongLanes = body.readsContiguously(root, inputs.getArrayRef(), dj);
+  transposed = !alongLanes && terms.size() == 1 &&
+               body.readsContiguously(root, inputs.getArrayRef(), terms[0]);
+  if (transposed || tiles == 1) {
+    packed = transposed;
+    return;
+  }
+  auto arg = dyn_cast<BlockArgument>(factors.y);
+  const KernelBody::Buffer *buffer =
+      arg ? body.bufferOf(root.getMatchingOpOperand(arg)->get()) : nullptr;
+  packed = !alongLanes || !buffer || terms.size() > 1;
+  if (packed || tiles < 6)
+    return;
+  // Rows 4 KiB apart share their sets of the first cache, and their TLB
+  // entries are too many.
+  AffineMap map = root.getMatchingIndexingMap(root.getMatchingOpOperand(arg));
+  for (auto [i, e] : llvm::enumerate(map.getResults()))
+    if (e.isFunctionOfDim(terms[0]))
+      packed |=
+          buffer->layout.stride(i) * element.getIntOrFloatBitWidth() / 8 >=
+          4096;
+}
+
+// A is read in place, a term at a time from each row. Where that means more
+// work than a load, or where the rows fall on the same cache sets, the tile's
+// rows are evaluated along k first.
+void Contraction::chooseRowPacking() {
+  SetVector<OpOperand *> inputs;
+  collectInputs(root, factors.x, inputs);
+  if (panels < 2 || K < 64 || terms.size() != 1 || dm < 0 ||
+      !body.readsContiguously(root, inputs.getArrayRef(), terms[0]))
+    return;
+  for (OpOperand *o : inputs)
+    if (root.getMatchingIndexingMap(o).isFunctionOfDim(dj))
+      return;
+  rowStride = llvm::alignTo(std::min(K, options.kc), kLanes) + kLanes;
+  auto arg = dyn_cast<BlockArgument>(factors.x);
+  const KernelBody::Buffer *buffer =
+      arg ? body.bufferOf(root.getMatchingOpOperand(arg)->get()) : nullptr;
+  if (!buffer) {
+    rowsPacked = true;
+    return;
+  }
+  AffineMap map = root.getMatchingIndexingMap(root.getMatchingOpOperand(arg));
+  for (auto [i, e] : llvm::enumerate(map.getResults()))
+    if (e.isFunctionOfDim(dm))
+      rowsPacked |= rows >= 8 && buffer->layout.stride(i) *
+                                         element.getIntOrFloatBitWidth() / 8 %
+                                         4096 ==
+                                     0;
+}
+
+void Contraction::packRows(Value row, int64_t rows, Index k0, Value count) {
+  b.loop(b.index(0), b.index(rows), 1, [&](Value i) {
+    auto packBlock = [&](Index k, int64_t valid) {
+      body.newPoint();
+      Position p = position(Index::of(row) + Index::of(i), 0,
+                            (k0 + k).withLane(1), false, {});
+      p.vector = true;
+      p.mask = valid < kLanes ? b.maskBelow(valid) : Value();
+      Value v = b.toVector(body.scalar(root, p, factors.x));
+      Value place = b.scalarPart(Index::of(i, rowStride) + k);
+      vector::StoreOp::create(b, v, packedA, ValueRange{place});
+      body.newPoint();
+    };
+    eachBlock(count, packBlock);
+  });
+}
+
+void Contraction::pack(Index k0, Value count, int64_t columns) {
+  if (transposed)
+    return packTransposed(k0, count, columns);
+  b.loop(b.index(0), count, 1, [&](Value k) {
+    body.newPoint();
+    for (int64_t j = 0; j < vectorsIn(columns); ++j) {
+      Position p = position({}, j, k0 + Index::of(k), true, maskOf(columns, j));
+      Value v = b.toVector(body.scalar(root, p, factors.y));
+      Value place = b.scalarPart(Index::of(k, width) + j * kLanes);
+      vector::StoreOp::create(b, v, packedB, ValueRange{place});
+    }
+  });
+  body.newPoint();
+}
+
+/// Rows to columns, by exchange of off-diagonal blocks of 8, 4, 2, 1.
+static void transpose(LoopBuilder &b, MutableArrayRef<Value> rows) {
+  for (int64_t w = kLanes / 2; w; w /= 2) {
+    SmallVector<int64_t> low, high; // of the two rows, the second from kLanes
+    for (int64_t l = 0; l < kLanes; ++l) {
+      low.push_back(l & w ? kLanes + l - w : l);
+      high.push_back(l & w ? kLanes + l : l + w);
+    }
+    for (int64_t i = 0; i < kLanes; ++i)
+      if (!(i & w)) {
+        Value x = rows[i], y = rows[i + w];
+        rows[i] = vector::ShuffleOp::create(b, x, y, low);
+        rows[i + w] = vector::ShuffleOp::create(b, x, y, high);
+      }
+  }
+}
+
+// Blocks of 16 terms by 16 columns.
+void Contraction::packTransposed(Index k0, Value count, int64_t columns) {
+  auto packBlock = [&](Index k, int64_t valid) {
+    for (int64_t j = 0; j < vectorsIn(columns); ++j) {
+      body.newPoint();
+      SmallVector<Value> rows(kLanes, b.zeros(factors.y.getType()));
+      for (int64_t r = 0; r < kLanes && j * kLanes + r < columns; ++r) {
+        Position p = position({}, 0, (k0 + k).withLane(1), false, {});
+        p.at[dj] = Index::of(panelNumber, width) + (j * kLanes + r);
+        p.vector = true;
+        p.mask = valid < kLanes ? b.maskBelow(valid) : Value();
+        rows[r] = b.toVector(body.scalar(root, p, factors.y));
+      }
+      transpose(b, rows);
+      for (int64_t l = 0; l < valid; ++l) {
+        Value place = b.scalarPart((k + l) * width + j * kLanes);
+        vector::StoreOp::create(b, rows[l], packedB, ValueRange{place});
+      }
+    }
+    body.newPoint();
+  };
+  eachBlock(count, packBlock);
+}
+
+/// Blocks of 16 terms of a chunk; `valid` of them are terms.
+void Contraction::eachBlock(Value count,
+                            function_ref<void(Index k, int64_t valid)> block) {
+  Value blocks = b.div(count, kLanes);
+  b.loop(b.index(0), blocks, 1,
+         [&](Value i) { block(Index::of(i, kLanes), kLanes); });
+  int64_t tail = K % kLanes;
+  if (!tail)
+    return;
+  // Chunks before the last have no tail.
+  if (chunks == 1)
+    return block(Index::of(K - tail), tail);
+  Value isLast = b.less(count, b.index(options.kc));
+  b.when(isLast, [&] { block(Index::of(blocks, kLanes), tail); });
+}
+
+} // namespace varve
