@@ -36,7 +36,7 @@ enum varve_output {
 
 /* A function of the program at one batch size. */
 struct varve_function_request {
-  const char *name; /* "train_step", "eval_step", "infer" */
+  const char *name; /* "train_step", "eval_step", "infer", "infer_stored" */
   int64_t batch;    /* samples in a call; 0: as the file says, infer 1 */
 };
 

@@ -15,8 +15,7 @@ Importer::Importer(MLIRContext &context, const ImportRequest &request)
 // The training step is built first, whatever is asked for: it has every
 // parameter, so all artifacts of a program agree on the table of its state.
 bool Importer::buildFunctions() {
-  bool infers = request.function == "infer";
-  if (!train && !infers) {
+  if (!train && request.function != "infer") {
     Frame top;
     top.scope = mainScope;
     error(top, model->name.span,
@@ -32,7 +31,7 @@ bool Importer::buildFunctions() {
     if (!stateComplete)
       clearProgram();
   }
-  return infers ? buildInfer() : buildStep(request.function);
+  return request.infers() ? buildInfer() : buildStep(request.function);
 }
 
 void Importer::clearProgram() {

@@ -21,9 +21,13 @@ struct ImportRequest {
   std::string text;
   /// `KEY=EXPR` of the command line, in order.
   std::vector<std::string> set;
-  /// "train_step", "eval_step" or "infer".
+  /// "train_step", "eval_step"; "infer" takes the model's inputs, and
+  /// "infer_stored" samples as the data set stores them, through `prepare`.
   std::string function = "train_step";
-  /// Samples in a batch; 0: what the file says, for "infer" 1.
+  bool infers() const {
+    return function == "infer" || function == "infer_stored";
+  }
+  /// Samples in a batch; 0: what the file says, to infer 1.
   int64_t batch = 0;
   /// The model, where the file has several to choose from.
   std::string model;

@@ -337,6 +337,8 @@ private:
   bool inferAlone();
   bool buildStep(const std::string &name);
   bool buildInfer();
+  bool bindModelInputs(Frame &settings, int64_t batch,
+                       std::map<std::string, Datum> &inputs);
   void beginFunction(const std::string &name, int64_t batch);
   mlir::Value addInput(mlir::Type type, const std::string &name,
                        llvm::StringRef kind);

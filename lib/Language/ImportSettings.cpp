@@ -438,7 +438,7 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
 }
 
 bool Importer::readInferSetting(Frame &frame, const ast::Setting &setting) {
-  bool infers = request.function == "infer";
+  bool infers = request.infers();
   if (auto *term = setting.as<ast::Term>()) {
     if (term->kind != ast::TermKind::Output) {
       error(frame, setting.keyword.span,

@@ -314,14 +314,10 @@ bool Importer::buildStep(const std::string &name) {
 
 // ---- infer ----
 
-bool Importer::buildInfer() {
-  int64_t batch = trial ? standInSamples : std::max<int64_t>(request.batch, 1);
-  beginFunction("infer", batch);
-  Frame settings;
-  settings.blockName = "infer";
-  settings.scope = mainScope;
-  std::map<std::string, Datum> inputs;
-  // The first axis of the first input counts samples.
+// The model's inputs as declared. The first axis of the first one counts
+// samples.
+bool Importer::bindModelInputs(Frame &settings, int64_t batch,
+                               std::map<std::string, Datum> &inputs) {
   Frame dims = settings;
   for (const auto &[name, size] : request.dims)
     dims.names.emplace(name, Datum::of(size));
@@ -353,6 +349,23 @@ bool Importer::buildInfer() {
   }
   Type i64 = builder.getIntegerType(64);
   seed = addInput(RankedTensorType::get({}, i64), "seed", "seed");
+  return true;
+}
+
+bool Importer::buildInfer() {
+  int64_t batch = trial ? standInSamples : std::max<int64_t>(request.batch, 1);
+  beginFunction(request.function, batch);
+  Frame settings;
+  settings.blockName = "infer";
+  settings.scope = mainScope;
+  std::map<std::string, Datum> inputs;
+  if (request.function == "infer_stored") {
+    if (!runPrepare(settings))
+      return false;
+    inputs = samples;
+  } else if (!bindModelInputs(settings, batch, inputs)) {
+    return false;
+  }
   ArrayRef<ast::Argument> statics;
   if (infer)
     statics = infer->arguments;

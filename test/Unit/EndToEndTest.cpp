@@ -199,6 +199,22 @@ TEST_F(Mnist, TrainEvalRun) {
     right += digit->as<int64_t>()[i] == labels->as<uint8_t>()[i];
   EXPECT_NEAR(right / 300.0, accuracy, 1e-6);
 
+  // Bytes, as stored, go through `prepare` and give the same bits.
+  Tensor bytes(DType::U8, {300, 28, 28});
+  std::copy_n(images->data.begin(), bytes.data.size(), bytes.data.begin());
+  ASSERT_TRUE(writeNpy(folder / "b.npy", bytes));
+  ASSERT_EQ(
+      varve("run " + model + weights + "--input image=b.npy --output-dir p"), 0)
+      << err;
+  EXPECT_EQ(folder.read("p/probability.npy"), folder.read("o/probability.npy"));
+  EXPECT_EQ(varve("run " + model + weights +
+                  "--input image=b.npy --no-prepare --output-dir p"),
+            1);
+  EXPECT_NE(err.find("input 'image' is u8[300, 28, 28], the model takes "
+                     "f32[300, 28, 28]"),
+            std::string::npos)
+      << err;
+
   EXPECT_EQ(varve("run " + model + weights + "--input x=x.npy --output-dir o"),
             1);
   EXPECT_NE(err.find("input 'image'"), std::string::npos) << err;

@@ -35,6 +35,7 @@ struct RunArgs {
   ModelArgs model;
   std::string weights, outputDir;
   std::vector<std::string> inputs; ///< "NAME=x.npy"
+  bool noPrepare = false;
 };
 int runRun(const RunArgs &args);
 

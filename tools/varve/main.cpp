@@ -129,7 +129,9 @@ void addRun(CLI::App &app, std::function<int()> &action) {
       app, action, "run", "Infer from arrays",
       "  varve run mnist_mlp.varve --weights mnist_mlp.safetensors \\\n"
       "            --input image=digits.npy --output-dir out\n"
-      "Writes one .npy file for each output; the first axis counts samples.",
+      "Writes one .npy file for each output; the first axis counts samples. "
+      "Arrays\nof the data set's stored type go through `prepare`, those of "
+      "the model's type\nstraight in.",
       [] { return runRun(args); });
   addModelFlags(*verb, args.model, /*json=*/false);
   verb->add_option("--weights", args.weights, "the weights")
@@ -140,6 +142,8 @@ void addRun(CLI::App &app, std::function<int()> &action) {
       ->take_all()
       ->expected(1)
       ->required();
+  verb->add_flag("--no-prepare", args.noPrepare,
+                 "straight in, also where both types are the same");
   verb->add_option("--output-dir", args.outputDir, "where the outputs go")
       ->type_name("DIR")
       ->required();
