@@ -20,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 constexpr int64_t batches = 16;
 // Enough for a median that repeats, however long a call takes.
 constexpr size_t leastCalls = 20;
+constexpr int64_t cachedBytes = 1 << 20;
 
 double milliseconds(Clock::duration time) {
   return std::chrono::duration<double, std::milli>(time).count();
@@ -210,7 +211,9 @@ std::vector<KernelRow> kernelRows(const varve_profile &profile,
     double seconds = static_cast<double>(row.ticks) / limits.tickRate;
     double flops = static_cast<double>(row.flops * row.calls),
            bytes = static_cast<double>(row.bytes * row.calls);
-    double least = std::max(flops / limits.flops, bytes / limits.bandwidth);
+    // What a kernel touches is in a core's own cache where it fits.
+    double bandwidth = row.bytes < cachedBytes ? limits.cache : limits.memory;
+    double least = std::max(flops / limits.flops, bytes / bandwidth);
     rows.push_back({row.kernel, seconds * 1e3 / static_cast<double>(calls),
                     flops / seconds / 1e9, bytes / seconds / 1e9,
                     least / seconds});

@@ -59,14 +59,17 @@ double peakFlops() {
 }
 
 // Copying reads one byte and writes one.
-double peakBandwidth() {
-  std::vector<char> from(32 << 20, 1), to(32 << 20, 2);
+double copyRate(size_t bytes) {
+  std::vector<char> from(bytes, 1), to(bytes, 2);
+  size_t times = (size_t(64) << 20) / bytes;
   double best = 0;
   for (int i = 0; i < 4; ++i) {
     auto start = Clock::now();
-    std::memcpy(to.data(), from.data(), from.size());
-    asm volatile("" : : "r"(to.data()) : "memory");
-    best = std::max(best, 2.0 * static_cast<double>(from.size()) /
+    for (size_t j = 0; j < times; ++j) {
+      std::memcpy(to.data(), from.data(), bytes);
+      asm volatile("" : : "r"(to.data()) : "memory");
+    }
+    best = std::max(best, 2.0 * static_cast<double>(bytes * times) /
                               secondsSince(start));
   }
   return best;
@@ -103,7 +106,8 @@ Limits measureLimits(int64_t threads) {
   auto start = Clock::now();
   uint64_t ticks = readTicks();
   limits.flops = together(threads, peakFlops);
-  limits.bandwidth = together(threads, peakBandwidth);
+  limits.memory = together(threads, [] { return copyRate(32 << 20); });
+  limits.cache = together(threads, [] { return copyRate(128 << 10); });
   limits.tickRate =
       static_cast<double>(readTicks() - ticks) / secondsSince(start);
   return limits;
