@@ -114,12 +114,14 @@ public:
 private:
   kernel::DefOp define(const KernelGroup &group, ArrayRef<Value> inputs,
                        ArrayRef<Value> outs);
+  kernel::DefOp getOrKeep(kernel::DefOp made);
   void cloneFree(OpBuilder &body, Value v, IRMapping &mapping);
 
   func::FuncOp func;
   SymbolTable &symbols;
   OpBuilder b;
   DenseSet<Operation *> placed;
+  SmallVector<kernel::DefOp> defs;
 };
 } // namespace
 
@@ -170,6 +172,22 @@ kernel::DefOp KernelWriter::define(const KernelGroup &group,
   return def;
 }
 
+/// The kernel that was made before with the same body, instead of `made`.
+kernel::DefOp KernelWriter::getOrKeep(kernel::DefOp made) {
+  for (kernel::DefOp known : defs)
+    if (known.getNumIns() == made.getNumIns() &&
+        known.getBody().getArgumentTypes() ==
+            made.getBody().getArgumentTypes() &&
+        OperationEquivalence::isRegionEquivalentTo(
+            &known.getBody(), &made.getBody(),
+            OperationEquivalence::IgnoreLocations)) {
+      symbols.erase(made);
+      return known;
+    }
+  defs.push_back(made);
+  return made;
+}
+
 void KernelWriter::write(const KernelGroup &group) {
   SetVector<Value> inputs;
   SmallVector<Value> outs;
@@ -185,7 +203,7 @@ void KernelWriter::write(const KernelGroup &group) {
   }
   for (Value v : inputs)
     place(v);
-  kernel::DefOp def = define(group, inputs.getArrayRef(), outs);
+  kernel::DefOp def = getOrKeep(define(group, inputs.getArrayRef(), outs));
   SmallVector<Value> empties;
   SmallVector<Type> types;
   for (Value v : outs) {
