@@ -143,7 +143,8 @@ double toleranceOf(func::FuncOp func) {
 
 /// The function as one of a program: what a pass lowers.
 void wrap(func::FuncOp func, OpBuilder &b) {
-  auto program = ProgramOp::create(b, func.getLoc(), func.getName(), nullptr);
+  auto program = ProgramOp::create(b, func.getLoc(), func.getName(), nullptr,
+                                   nullptr);
   Block &block = program.getBody().emplaceBlock();
   OpBuilder inner = OpBuilder::atBlockBegin(&block);
   auto infos = [&](size_t count, StringRef kind) {
