@@ -212,7 +212,9 @@ void SoftCrossEntropyOp::buildVjp(LocBuilder &b, Values dy, Grads d) {
 
 static LogicalResult inferPairLoss(std::optional<Location> loc, Value x,
                                    Value target, Infer types) {
-  if (x.getType() != target.getType()) // C1
+  // binary_cross_entropy C1, mean_squared_error C1, mean_absolute_error C1,
+  // huber C1
+  if (x.getType() != target.getType())
     return emitOptionalError(loc, "x is ", x.getType(), ", but target is ",
                              target.getType());
   types.push_back(typeOf(x).clone(ArrayRef<int64_t>{}));

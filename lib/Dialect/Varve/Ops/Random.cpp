@@ -118,13 +118,16 @@ static uint64_t pairOf(const std::array<uint32_t, 4> &words) {
 static LogicalResult inferRandom(std::optional<Location> loc,
                                  ValueRange operands, ArrayRef<int64_t> shape,
                                  Type element, Infer types) {
+  // uniform C1, normal C1, bernoulli C1, random_int C1, permutation C1
   for (Value v : operands)
-    if (typeOf(v).getRank() != 0) // C1
+    if (typeOf(v).getRank() != 0)
       return emitOptionalError(loc, "seed and step have rank 0, this is ",
                                v.getType());
+  // uniform C2, normal C2, bernoulli C2, random_int C2, permutation C2
   uint64_t count = 1;
   for (int64_t size : shape) {
-    if (size < 0 || count * uint64_t(size) >= uint64_t(1) << 32) // C2
+    if (size < 0 || size >= int64_t(1) << 32 ||
+        count * uint64_t(size) >= uint64_t(1) << 32)
       return emitOptionalError(loc, "cannot draw [", shape, "]");
     count *= size;
   }

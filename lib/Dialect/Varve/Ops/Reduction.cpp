@@ -8,11 +8,12 @@
 using namespace mlir;
 using namespace varve;
 
-/// What all reductions infer: C1 is checked here.
+/// What all reductions infer.
 static LogicalResult inferReduction(std::optional<Location> loc, Value operand,
                                     ArrayRef<int64_t> axes, bool keepdims,
                                     SmallVectorImpl<Type> &types) {
   auto x = typeOf(operand);
+  // sum C1, mean C1, max C1, min C1, prod C1, any C1, all C1
   if (!areAxes(axes, x.getRank()))
     return emitOptionalError(loc, "[", axes, "] are not axes of ", x,
                              " in ascending order");
