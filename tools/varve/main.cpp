@@ -171,8 +171,11 @@ void addCompile(CLI::App &app, std::function<int()> &action) {
       ->type_name("LIB.h");
   verb->add_option("--weights", args.weights, "weights for a library to carry")
       ->type_name("W.safetensors");
-  verb->add_option("--function", args.function, "infer, train_step, eval_step")
-      ->check(CLI::IsMember({"infer", "train_step", "eval_step"}))
+  verb->add_option("--function", args.function,
+                   "infer, infer_stored (through `prepare`), train_step, "
+                   "eval_step")
+      ->check(
+          CLI::IsMember({"infer", "infer_stored", "train_step", "eval_step"}))
       ->type_name("NAME")
       ->capture_default_str();
   verb->add_option("--batch", args.batches,
