@@ -4,9 +4,9 @@
 // Of the two factors, B has the dimension that runs across lanes and A has the
 // rows. For each panel of columns and each chunk of kc terms a tile is
 //   acc[i][j] = fma(broadcast A[i, k], B[k, j], acc[i][j])
-// for ascending k from 0, and chunk sums are folded in ascending order. What is not contiguous in B, or
-// costs more than a load, is evaluated once into a packed panel. Threads take
-// different tiles, so their number changes no bit.
+// for ascending k from 0, and chunk sums are folded in ascending order. What is
+// not contiguous in B, or costs more than a load, is evaluated once into a
+// packed panel. Threads take different tiles, so their number changes no bit.
 #include "Contraction.h"
 
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -268,6 +268,13 @@ void Contraction::panel(Value lo, Value hi, int64_t columns) {
       pack(k0, count, columns);
     bool direct = plainStart && body.epilogueSize() <= 6;
     eachTile(lo, hi, [&](Value row, Value, int64_t height) {
+      // A long epilogue is an update of large state: it comes from memory
+      // while the tile is multiplied.
+      for (int64_t i = 0; i < height && !direct && vectors; ++i)
+        for (int64_t j = 0; j < nv; ++j)
+          body.prefetch(outPosition(
+              position(Index::of(row) + i, j, {}, true, maskOf(columns, j))));
+      body.newPoint();
       SmallVector<Value> sums = multiply(row, height, k0, count, columns);
       for (int64_t i = 0; i < height; ++i)
         for (int64_t j = 0; j < nv; ++j) {

@@ -134,6 +134,21 @@ Value KernelBody::load(const Buffer &buffer, ArrayRef<Index> at,
   return fromMemory(v, buffer);
 }
 
+void KernelBody::prefetch(const Position &p) {
+  for (unsigned i = 0; i < def.getNumIns(); ++i) {
+    const Buffer *buffer = bufferOf(def.getBody().getArgument(i));
+    if (!buffer || buffer->layout.shape.size() != p.at.size() || p.at.empty() ||
+        !def.reads(i) || !def.elementAligned(i))
+      continue;
+    Address a = address(*buffer, p.at, p);
+    if (!a.vector && a.at.lane == 1)
+      memref::PrefetchOp::create(b, buffer->memory,
+                                 ValueRange{addressBase(a.at)},
+                                 /*isWrite=*/true, /*localityHint=*/3,
+                                 /*isDataCache=*/true);
+  }
+}
+
 void KernelBody::store(Value v, const Buffer &buffer, ArrayRef<Index> at,
                        const Position &p) {
   Address a = address(buffer, at, p);

@@ -123,6 +123,20 @@ struct StoreLowering : Lowering<memref::StoreOp> {
   }
 };
 
+struct PrefetchLowering : Lowering<memref::PrefetchOp> {
+  using Lowering::Lowering;
+  LogicalResult matchAndRewrite(memref::PrefetchOp op, OpAdaptor a,
+                                Rewriter &r) const override {
+    MemRefType t = op.getMemRefType();
+    Value at = address(r, op.getLoc(), t, a.getMemref(), a.getIndices());
+    if (!at)
+      return dynamicStride(op);
+    r.replaceOpWithNewOp<LLVM::Prefetch>(
+        op, at, op.getIsWrite(), op.getLocalityHint(), op.getIsDataCache());
+    return success();
+  }
+};
+
 // ---- buffers and views ----
 
 struct AllocaLowering : Lowering<memref::AllocaOp> {
@@ -382,15 +396,14 @@ struct ScatterLowering : Lowering<vector::ScatterOp> {
 
 void populateMemoryLowering(const LLVMTypeConverter &types,
                             RewritePatternSet &patterns) {
-  patterns.add<LoadLowering, StoreLowering, AllocaLowering, ViewLowering,
-               SubViewLowering, ReinterpretLowering, DimLowering,
-               GlobalLowering, GetGlobalLowering, VectorLoadLowering,
-               VectorStoreLowering, MaskedLoadLowering, MaskedStoreLowering,
-               GatherLowering, ScatterLowering, SameAddress<memref::CastOp>,
-               SameAddress<memref::CollapseShapeOp>,
-               SameAddress<memref::ExpandShapeOp>,
-               SameAddress<memref::AssumeAlignmentOp>>(types,
-                                                       PatternBenefit(10));
+  patterns.add<
+      LoadLowering, StoreLowering, AllocaLowering, ViewLowering,
+      SubViewLowering, ReinterpretLowering, DimLowering, GlobalLowering,
+      GetGlobalLowering, VectorLoadLowering, VectorStoreLowering,
+      MaskedLoadLowering, MaskedStoreLowering, GatherLowering, ScatterLowering,
+      PrefetchLowering, SameAddress<memref::CastOp>,
+      SameAddress<memref::CollapseShapeOp>, SameAddress<memref::ExpandShapeOp>,
+      SameAddress<memref::AssumeAlignmentOp>>(types, PatternBenefit(10));
 }
 
 } // namespace varve
