@@ -4,14 +4,20 @@
 #include <cctype>
 #include <fmt/format.h>
 #include <set>
+#include <vector>
 
 namespace varve {
 
-/// `text` as a C identifier: "optimizer.lr" is optimizer_lr.
+/// `text` as a C identifier: "optimizer.betas[0]" is optimizer_betas_0.
 std::string identifier(const std::string &text) {
   std::string name;
   for (char c : text)
-    name += std::isalnum(static_cast<unsigned char>(c)) ? c : '_';
+    if (std::isalnum(static_cast<unsigned char>(c)))
+      name += c;
+    else if (!name.empty() && name.back() != '_')
+      name += '_';
+  if (!name.empty() && name.back() == '_')
+    name.pop_back();
   if (name.empty() || std::isdigit(static_cast<unsigned char>(name[0])))
     name = "_" + name;
   return name;
@@ -122,6 +128,27 @@ std::string cShape(const TensorDescription &t) {
     text += d < 0 ? "[samples]" : fmt::format("[{}]", d);
   if (t.type == DType::F16 || t.type == DType::BF16)
     text += " holding " + std::string(nameOf(t.type));
+  return text;
+}
+
+/// The items with commas, in lines of at most 80 columns; the first line has
+/// `used` columns already.
+std::string wrapped(const std::vector<std::string> &items, size_t used,
+                    const std::string &indent) {
+  std::string text;
+  for (size_t i = 0; i < items.size(); ++i) {
+    std::string item = items[i] + (i + 1 < items.size() ? "," : "");
+    // Room for what closes the list.
+    if (i && used + item.size() + 4 > 80) {
+      text += "\n" + indent;
+      used = indent.size();
+    } else if (i) {
+      text += " ";
+      ++used;
+    }
+    text += item;
+    used += item.size();
+  }
   return text;
 }
 
@@ -248,26 +275,27 @@ private:
     if (same > 1)
       name += "_" + std::to_string(f.batch);
     add("/* {}: {} samples.\n", f.name, f.batch);
-    std::string parameters, args;
+    std::vector<std::string> parameters = {p + " *model"}, args;
     std::set<std::string> taken;
     for (auto *list : {&f.inputs, &f.results})
       for (const TensorDescription &t : *list) {
         std::string id = parameterName(t.name, taken);
         bool result = list == &f.results;
         add(" *   {}: {}, {}\n", id, cShape(t), meaning(t));
+        std::string type = cType(t.type);
         if (byValue(t)) {
-          parameters += fmt::format(", {} {}", cType(t.type), id);
-          args += fmt::format("{}&{}", args.empty() ? "" : ", ", id);
+          parameters.push_back(type + " " + id);
+          args.push_back("&" + id);
         } else {
-          parameters += fmt::format(", {}{} *{}", result ? "" : "const ",
-                                    cType(t.type), id);
-          args += fmt::format("{}(void *){}", args.empty() ? "" : ", ", id);
+          parameters.push_back((result ? "" : "const ") + type + " *" + id);
+          args.push_back("(void *)" + id);
         }
       }
-    add(" */\nstatic inline void {0}({1} *model{2}) {{\n"
-        "  void *args[] = {{{3}}};\n"
-        "  {1}_call(model, {4}, args);\n}}\n\n",
-        name, p, parameters, args, index);
+    std::string head = "static inline void " + name + "(";
+    std::string list = "  void *args[] = {";
+    add(" */\n{}{}) {{\n{}{}}};\n  {}_call(model, {}, args);\n}}\n\n", head,
+        wrapped(parameters, head.size(), std::string(4, ' ')), list,
+        wrapped(args, list.size(), std::string(list.size(), ' ')), p, index);
   }
 
   const ArtifactDescription &d;
