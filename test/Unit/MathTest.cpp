@@ -274,6 +274,17 @@ TEST(MathDoubleTest, CallsTheLibrary) {
   }
 }
 
+/// The value of an f16 or bf16.
+double valueOf(uint16_t bits, bool brain) {
+  if (brain)
+    return fromBits(uint32_t(bits) << 16);
+  int e = bits >> 10 & 31, m = bits & 1023;
+  double v = e == 31 ? (m ? NAN : INFINITY)
+             : e     ? std::ldexp(1024 + m, e - 25)
+                     : std::ldexp(m, -24);
+  return bits >> 15 ? -v : v;
+}
+
 TEST(MathHalfTest, ComputesInSingleAndRoundsOnce) {
   std::vector<std::string> cpus = levels();
   if (cpus.empty())
@@ -283,21 +294,13 @@ TEST(MathHalfTest, ComputesInSingleAndRoundsOnce) {
     Compiled c("exp", 1, 16, cpus.back(), element);
     ASSERT_TRUE(c);
     std::vector<uint16_t> x(chunk), y(chunk);
-    auto value = [&](uint16_t bits) -> double {
-      if (brain)
-        return fromBits(uint32_t(bits) << 16);
-      int e = bits >> 10 & 31, m = bits & 1023;
-      double v = e == 31 ? (m ? NAN : INFINITY)
-                 : e     ? std::ldexp(1024 + m, e - 25)
-                         : std::ldexp(m, -24);
-      return bits >> 15 ? -v : v;
-    };
     for (uint32_t at = 0; at < 65536; at += chunk) {
       for (int64_t i = 0; i < chunk; ++i)
         x[i] = uint16_t(at + i);
       c.run<uint16_t>(x.data(), nullptr, y.data());
       for (int64_t i = 0; i < chunk; ++i) {
-        double want = std::exp(value(x[i])), got = value(y[i]);
+        double want = std::exp(valueOf(x[i], brain)),
+               got = valueOf(y[i], brain);
         if (std::isnan(want)) {
           EXPECT_TRUE(std::isnan(got));
           continue;
@@ -310,7 +313,90 @@ TEST(MathHalfTest, ComputesInSingleAndRoundsOnce) {
           EXPECT_GE(want, largest + 0.499 * std::ldexp(1.0, brain ? 120 : 5));
         else
           EXPECT_LE(std::abs(got - want), 0.501 * unit)
-              << element << " exp(" << value(x[i]) << ")";
+              << element << " exp(" << valueOf(x[i], brain) << ")";
+      }
+    }
+  }
+}
+
+/// x to a float of 8 or 11 significant bits, ties to even.
+double rounded(double x, bool brain) {
+  int least = brain ? -126 : -14, bits = brain ? 7 : 10;
+  if (x == 0 || std::isnan(x) || std::isinf(x))
+    return x;
+  double unit = std::ldexp(1.0, std::max(std::ilogb(x), least) - bits);
+  double r = std::nearbyint(x / unit) * unit;
+  double limit = brain ? 0x1p128 : 65536;
+  return std::abs(r) >= limit ? std::copysign(INFINITY, x) : r;
+}
+
+// Conversions round once, also where f32 lies between.
+TEST(NarrowFloatTest, RoundsOnce) {
+  std::vector<std::string> cpus = levels();
+  if (cpus.empty())
+    GTEST_SKIP() << "no x86-64 machine";
+  for (const char *element : {"f16", "bf16"}) {
+    const bool brain = element[0] == 'b';
+    std::string e = element, n = std::to_string(chunk);
+    std::string text = "func.func @f(%x: memref<" + n + "xf64>, %i: memref<" +
+                       n + "xi32>, %y: memref<" + n + "x" + e +
+                       ">, %z: memref<" + n + "x" + e + ">, %s: memref<" + n +
+                       "x" + e + R"(>, %arena: memref<64xi8>, %t: index,
+        %n: index) {
+      %c0 = arith.constant 0 : index
+      %c8 = arith.constant 8 : index
+      %end = arith.constant )" +
+                       n + " : index\nscf.for %k = %c0 to %end step %c8 {\n";
+    auto memref = [&](const std::string &t) {
+      return "memref<" + n + "x" + t + ">";
+    };
+    auto vector = [](const std::string &t) { return "vector<8x" + t + ">"; };
+    text += "%a = vector.load %x[%k] : " + memref("f64") + ", " +
+            vector("f64") + "\n%j = vector.load %i[%k] : " + memref("i32") +
+            ", " + vector("i32") + "\n%b = arith.truncf %a : " + vector("f64") +
+            " to " + vector(e) + "\n%c = arith.sitofp %j : " + vector("i32") +
+            " to " + vector(e) + "\n%d = arith.addf %b, %c : " + vector(e) +
+            "\n";
+    const char *stores[] = {"%b, %y", "%c, %z", "%d, %s"};
+    for (const char *store : stores)
+      text += "vector.store " + std::string(store) + "[%k] : " + memref(e) +
+              ", " + vector(e) + "\n";
+    text += "}\nreturn\n}\n";
+    ArtifactDescription d;
+    FunctionDescription f;
+    f.name = f.symbol = "f";
+    f.inputs.resize(2);
+    f.results.resize(3);
+    d.functions.push_back(f);
+    Loaded so = compile(text.c_str(), d, cpus.front());
+    ASSERT_TRUE(so.artifact) << so.error;
+    std::vector<double> x(chunk);
+    std::vector<int32_t> i(chunk);
+    std::vector<uint16_t> y(chunk), z(chunk), s(chunk);
+    for (int64_t k = 0; k < chunk; ++k) {
+      // Half way between two narrow floats, and the least bit more or less.
+      double middle = std::ldexp(256 + k % 512 + 0.5, int(k % 40) - 30);
+      if (!brain)
+        middle = std::ldexp(2048 + k % 4096 + 0.5, int(k % 30) - 30);
+      const double beside[] = {middle,
+                               std::nextafter(middle, INFINITY),
+                               std::nextafter(middle, 0),
+                               -middle,
+                               1e300,
+                               1e-300,
+                               -0.0};
+      x[k] = beside[k / 7 % 7];
+      i[k] = int32_t(k * 40503);
+    }
+    void *args[] = {x.data(), i.data(), y.data(), z.data(), s.data()};
+    so.artifact->function[0].run(nullptr, args, nullptr, nullptr, 0, 1);
+    for (int64_t k = 0; k < chunk; ++k) {
+      double a = rounded(x[k], brain), b = rounded(i[k], brain);
+      ASSERT_EQ(valueOf(y[k], brain), a) << e << " of " << x[k];
+      ASSERT_EQ(valueOf(z[k], brain), b) << e << " of " << i[k];
+      double sum = rounded(float(a + b), brain);
+      if (!std::isnan(sum)) {
+        ASSERT_EQ(valueOf(s[k], brain), sum) << e << " " << a << " + " << b;
       }
     }
   }
