@@ -102,6 +102,26 @@ func.func @scan(%m: memref<4x8xf32>, %arena: memref<512xi8>, %t: index,
 
 // -----
 
+// Constants are globals; a boolean takes a byte there too.
+// CHECK:       llvm.mlir.global internal constant @flags(dense<[1, 0, 1]> : tensor<3xi8>) {{.*}} : !llvm.array<3 x i8>
+// CHECK:       llvm.mlir.global internal constant @grid(dense<{{.*}}> : tensor<2x2xf32>) {{.*}} : !llvm.array<2 x array<2 x f32>>
+// CHECK-LABEL: llvm.func internal @constants
+// CHECK:         llvm.mlir.addressof @flags
+// CHECK:         llvm.mlir.addressof @grid
+memref.global "private" constant @flags : memref<3xi1> = dense<[true, false, true]>
+memref.global "private" constant @grid : memref<2x2xf32> = dense<[[1.0, 2.0], [3.0, 4.0]]>
+func.func private @constants(%i: index) -> f32 {
+  %f = memref.get_global @flags : memref<3xi1>
+  %g = memref.get_global @grid : memref<2x2xf32>
+  %b = memref.load %f[%i] : memref<3xi1>
+  %v = memref.load %g[%i, %i] : memref<2x2xf32>
+  %z = arith.constant 0.0 : f32
+  %r = arith.select %b, %v, %z : f32
+  return %r : f32
+}
+
+// -----
+
 // An alloca in a loop takes stack once.
 // CHECK-LABEL: llvm.func internal @stack
 // CHECK:         llvm.alloca
