@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Runs the commands that the documentation shows: every block of README.md and
-docs/*.md that opens with "```sh run", those of a file one after another.
+"""Holds README.md and docs/*.md to what they show.
 
   docs.py SOURCE_DIR VARVE_FOLDER
 
-They run in an empty folder with `docs` of the sources, `images.npy`
-(f32[2, 28, 28]) and `varve` on the path.
+Every block that opens with "```sh run" is run, those of a file one after
+another, in an empty folder with `docs` of the sources, `images.npy`
+(f32[2, 28, 28]) and `varve` on the path. Every block of the language parses,
+and one that shows a model of docs/examples is a part of that file.
 """
 
 import array
@@ -18,6 +19,9 @@ import sys
 import tempfile
 
 BLOCK = re.compile(r"^```sh run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MODEL_BLOCK = re.compile(r"^```varve\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+# Its blocks, fragments among them, are parsed by the printer's unit test.
+LANGUAGE = "Language.md"
 FASHION = "/usr/share/datasets/fashion-mnist"
 
 
@@ -53,6 +57,30 @@ def run(page, blocks, source, varve):
     return process.returncode == 0
 
 
+def check_model(page, text, source, varve):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "block.varve")
+        with open(path, "w") as file:
+            file.write(text)
+        process = subprocess.run(
+            [os.path.join(varve, "varve"), "fmt", path],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    if process.returncode != 0:
+        print(f"--- {page}: {process.stderr}")
+        return False
+    name = re.match(r"model (\w+)", text)
+    path = name and os.path.join(source, "docs/examples", name[1] + ".varve")
+    if path and os.path.exists(path):
+        with open(path) as file:
+            if text not in file.read():
+                print(f"--- {page}: {name[1]} is not as in {path}")
+                return False
+    return True
+
+
 def main():
     source, varve = map(os.path.abspath, sys.argv[1:])
     if not os.path.isdir(FASHION):
@@ -63,7 +91,12 @@ def main():
     ran, failed = 0, []
     for page in pages:
         with open(page) as file:
-            blocks = BLOCK.findall(file.read())
+            text = file.read()
+        if os.path.basename(page) != LANGUAGE:
+            for model in MODEL_BLOCK.findall(text):
+                if not check_model(page, model, source, varve):
+                    failed.append(page)
+        blocks = BLOCK.findall(text)
         if blocks:
             ran += len(blocks)
             if not run(page, blocks, source, varve):
