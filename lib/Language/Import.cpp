@@ -10,7 +10,9 @@ namespace varve::importer {
 
 Importer::Importer(MLIRContext &context, const ImportRequest &request)
     : context(context), request(request), builder(&context),
-      diagnostics(sources) {}
+      diagnostics(sources) {
+  builder.setListener(&listener);
+}
 
 // The training step is built first, whatever is asked for: it has every
 // parameter, so all artifacts of a program agree on the table of its state.

@@ -94,16 +94,21 @@ Datum Importer::evaluateCall(Frame &frame, const Expr &expr) {
                  suggest(*name, callableNames(frame)));
   if (std::optional<Datum> known = staticCall(frame, *name, arguments, span))
     return *known;
+  auto call = [&]() -> Datum {
+    if (std::optional<Datum> out = callBuiltin(frame, *name, arguments, span))
+      return *out;
+    if (primitive)
+      return callPrimitive(frame, *name, *primitive, arguments, span);
+    return error(frame, span, "unknown block `" + *name + "`",
+                 suggest(*name, callableNames(frame)));
+  };
+  if (!as)
+    return call();
   std::string before = frame.path;
   frame.path = key;
-  Datum out;
-  if (std::optional<Datum> built = callBuiltin(frame, *name, arguments, span))
-    out = *built;
-  else if (primitive)
-    out = callPrimitive(frame, *name, *primitive, arguments, span);
-  else
-    out = error(frame, span, "unknown block `" + *name + "`",
-                suggest(*name, callableNames(frame)));
+  InLayer region(*this, key);
+  Datum out = call();
+  region.setValue(out);
   frame.path = before;
   return out;
 }
@@ -233,7 +238,12 @@ Datum Importer::callBlock(Frame &caller, BlockRef ref,
         applied.statics[argument.input->name.text] = argument.value;
     caller.layers[key] = std::move(applied);
   }
-  return runBlock(frame, bound, span);
+  if (!named && !again)
+    return runBlock(frame, bound, span);
+  InLayer region(*this, key);
+  Datum out = runBlock(frame, bound, span);
+  region.setValue(out);
+  return out;
 }
 
 Datum Importer::runBlock(Frame &frame, ArrayRef<BoundArgument> bound,

@@ -146,6 +146,9 @@ public:
   Result<ImportedProgram> run();
 
 private:
+  /// What diagnostics call the texts of overrides.
+  static constexpr const char *overrideName = "--set";
+
   // ---- ImportSources.cpp: files and what the command line overrides ----
   bool load();
   const FileScope *loadFile(const std::string &path, std::string text,
@@ -354,6 +357,36 @@ private:
   void bindProgress(Frame &frame, bool totals);
   mlir::Value scalarTerm(Frame &frame, const ast::Expr &expr, const char *what);
 
+  // ---- ImportLayers.cpp ----
+  /// A layer, and what was made while its text ran.
+  struct LayerRecord {
+    std::string path;
+    int parent = -1;
+    mlir::Value value;
+  };
+  /// While it lives, operations are made in the layer.
+  class InLayer {
+  public:
+    InLayer(Importer &importer, std::string path);
+    ~InLayer();
+    /// The layer's value, `h` to a local loss.
+    void setValue(const Datum &datum);
+
+  private:
+    Importer &importer;
+    int outer;
+  };
+  struct LayerListener : public mlir::OpBuilder::Listener {
+    explicit LayerListener(Importer &importer) : importer(importer) {}
+    void
+    notifyOperationInserted(mlir::Operation *op,
+                            mlir::OpBuilder::InsertPoint previous) override;
+    Importer &importer;
+  };
+  int layerBelow(mlir::Operation *op, int parent) const;
+  void wrapRun(llvm::ArrayRef<mlir::Operation *> run, int index);
+  void wrapLayers(mlir::Block &block, int parent);
+
   // ---- ImportSettings.cpp: what train and infer say besides ----
   bool readSettings();
   bool readTrainSetting(Frame &frame, const ast::Setting &setting);
@@ -399,6 +432,10 @@ private:
   FuncOp func;
   std::map<std::string, Variable> variables;
   std::map<std::string, int64_t> ordinals;
+  std::vector<LayerRecord> layers;
+  llvm::DenseMap<mlir::Operation *, int> layerOf;
+  int currentLayer = -1;
+  LayerListener listener{*this};
   std::vector<mlir::Value> returned;
   std::vector<mlir::Attribute> returnedInfo;
   StateOp counter;

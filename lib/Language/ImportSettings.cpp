@@ -370,7 +370,11 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
     info.schedule = &expr;
     return true;
   }
-  Datum datum = value(frame, expr);
+  // On the command line a word is a string: `--set monitor=val_loss`.
+  bool word = expr.is(ExprKind::Name) &&
+              (key == "monitor" || key == "init_from") &&
+              sources.name(expr.span.file) == overrideName;
+  Datum datum = word ? Datum::string(expr.text) : value(frame, expr);
   if (datum.isPoison())
     return false;
   auto wrong = [&](const std::string &wanted) {

@@ -210,7 +210,7 @@ bool Importer::chooseModel() {
 
 bool Importer::applyOverrides() {
   for (const std::string &text : request.set) {
-    FileId file = sources.add("--set", text);
+    FileId file = sources.add(overrideName, text);
     size_t equals = text.find('=');
     Span whole{file, 0, uint32_t(text.size())};
     if (equals == std::string::npos || equals == 0) {
@@ -230,7 +230,7 @@ bool Importer::applyOverrides() {
 // string.
 ast::Expr Importer::parseOverride(const std::string &text) {
   for (const std::string &attempt : {text, "[" + text + "]"}) {
-    FileId file = sources.add("--set", attempt);
+    FileId file = sources.add(overrideName, attempt);
     Diagnostics own(sources);
     std::optional<ast::Expr> expr = parseExpression(sources, file, own);
     if (expr && !own.hasErrors())
@@ -239,7 +239,7 @@ ast::Expr Importer::parseOverride(const std::string &text) {
   ast::Expr expr;
   expr.kind = ast::ExprKind::String;
   expr.text = text;
-  FileId file = sources.add("--set", text);
+  FileId file = sources.add(overrideName, text);
   expr.span = {file, 0, uint32_t(text.size())};
   return expr;
 }

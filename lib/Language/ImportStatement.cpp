@@ -244,7 +244,12 @@ void Importer::runLayer(Frame &frame, const ast::Layer &layer) {
     return;
   std::string before = frame.path;
   frame.path = joinPath(frame.path, *path);
+  InLayer region(*this, frame.path);
   runBody(frame, layer.body);
+  // Its value is what its last statement binds.
+  if (!layer.body.statements.empty())
+    if (auto *last = layer.body.statements.back().as<ast::Assign>())
+      region.setValue(frame.names[last->targets[0].text]);
   frame.path = before;
 }
 

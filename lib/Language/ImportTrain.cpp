@@ -19,6 +19,8 @@ void Importer::beginFunction(const std::string &name, int64_t batch) {
     variable.value = {};
   }
   ordinals.clear();
+  layers.clear();
+  layerOf.clear();
   returned.clear();
   returnedInfo.clear();
   samples.clear();
@@ -64,6 +66,7 @@ void Importer::finishFunction(bool updates) {
   func.setResultsAttr(builder.getArrayAttr(returnedInfo));
   func.setUpdatesAttr(builder.getArrayAttr(updated));
   prune();
+  wrapLayers(func.getBody().front(), -1);
 }
 
 // What nothing reads goes: operations, then state and inputs. Inputs of the

@@ -1,0 +1,90 @@
+// Layers as regions. Blocks are inlined while the text runs; which layer an
+// operation was made in is noted, and when the function is whole, what belongs
+// together moves into a `varve.layer`.
+#include "Language/ImportImpl.h"
+
+using namespace mlir;
+
+namespace varve::importer {
+
+Importer::InLayer::InLayer(Importer &importer, std::string path)
+    : importer(importer), outer(importer.currentLayer) {
+  importer.currentLayer = importer.layers.size();
+  importer.layers.push_back({std::move(path), outer, {}});
+}
+
+Importer::InLayer::~InLayer() { importer.currentLayer = outer; }
+
+void Importer::InLayer::setValue(const Datum &datum) {
+  const Datum *one = &datum;
+  if (datum.is(Datum::Kind::Results) && !datum.items.empty())
+    one = &datum.items.front();
+  if (one->isTensor())
+    importer.layers[importer.currentLayer].value = one->tensor;
+}
+
+void Importer::LayerListener::notifyOperationInserted(
+    Operation *op, OpBuilder::InsertPoint previous) {
+  if (importer.currentLayer >= 0)
+    importer.layerOf[op] = importer.currentLayer;
+}
+
+/// The layer right below `parent` that `op` was made in, or -1.
+int Importer::layerBelow(Operation *op, int parent) const {
+  auto found = layerOf.find(op);
+  int layer = found == layerOf.end() ? -1 : found->second;
+  while (layer >= 0 && layers[layer].parent != parent)
+    layer = layers[layer].parent;
+  return layer;
+}
+
+// The layer's value is the first result; other values that are read outside
+// follow in the order in which they are made.
+void Importer::wrapRun(ArrayRef<Operation *> run, int index) {
+  llvm::SmallPtrSet<Operation *, 16> inside(run.begin(), run.end());
+  Block *block = run.front()->getBlock();
+  auto isOutside = [&](OpOperand &use) {
+    return !inside.count(block->findAncestorOpInBlock(*use.getOwner()));
+  };
+  SmallVector<Value> values;
+  const LayerRecord &layer = layers[index];
+  Operation *maker = layer.value ? layer.value.getDefiningOp() : nullptr;
+  if (maker && inside.count(block->findAncestorOpInBlock(*maker)))
+    values.push_back(layer.value);
+  for (Operation *op : run)
+    for (Value result : op->getResults())
+      if (result != layer.value && llvm::any_of(result.getUses(), isOutside))
+        values.push_back(result);
+  // What nothing outside reads is no layer that could be cut.
+  if (values.empty())
+    return;
+
+  OpBuilder b(run.front());
+  auto op = LayerOp::create(b, run.front()->getLoc(),
+                            ValueRange(values).getTypes(), layer.path);
+  Block &body = op.getBody().emplaceBlock();
+  for (auto [value, result] : llvm::zip(values, op.getValues()))
+    value.replaceUsesWithIf(result, isOutside);
+  for (Operation *member : run)
+    member->moveBefore(&body, body.end());
+  b.setInsertionPointToEnd(&body);
+  YieldOp::create(b, op.getLoc(), values);
+  wrapLayers(body, index);
+}
+
+void Importer::wrapLayers(Block &block, int parent) {
+  std::vector<std::pair<int, SmallVector<Operation *>>> runs;
+  int last = -1;
+  for (Operation &op : block) {
+    int layer = layerBelow(&op, parent);
+    if (layer >= 0 && layer != last)
+      runs.push_back({layer, {}});
+    if (layer >= 0)
+      runs.back().second.push_back(&op);
+    last = layer;
+  }
+  for (const auto &[layer, run] : runs)
+    wrapRun(run, layer);
+}
+
+} // namespace varve::importer
