@@ -86,8 +86,13 @@ Result<ImportedProgram> Importer::run() {
   if (!load())
     return fail();
   if (!readSettings()) {
-    if (!inferAlone())
+    // Inference has no need of settings that nothing supports.
+    if (request.function != "infer" || !anyRefusal || !train)
       return fail();
+    diagnostics.clear();
+    reported.clear();
+    onlyRefusals = true;
+    train = nullptr;
     info = {};
     if (!readSettings())
       return fail();

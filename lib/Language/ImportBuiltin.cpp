@@ -25,10 +25,6 @@ const std::map<std::string, const char *> &builtinSignatures() {
       {"he_uniform", "he_uniform(fan: float) -> any[...]"},
       {"orthogonal", "orthogonal(gain: float = 1) -> any[...]"},
       {"truncated_normal", "truncated_normal(std: float) -> any[...]"},
-      {"unsqueeze", "unsqueeze(x: any[...], axis: [int]) -> any[...]"},
-      {"squeeze", "squeeze(x: any[...], axis: [int]) -> any[...]"},
-      {"stack", "stack(x: [tensor], axis: int) -> any[...]"},
-      {"split", "split(x: any[...], parts: int, axis: int) -> any[...]"},
   };
   return table;
 }
@@ -36,6 +32,24 @@ const std::map<std::string, const char *> &builtinSignatures() {
 /// The random operations' own first values, without a shape.
 bool drawsInit(StringRef name) { return name == "normal" || name == "uniform"; }
 } // namespace
+
+bool isOfTheLanguage(StringRef primitive) {
+  static const std::set<std::string> later = {"attention",
+                                              "conv",
+                                              "conv_transpose",
+                                              "max_pool",
+                                              "avg_pool",
+                                              "adaptive_avg_pool",
+                                              "adaptive_max_pool",
+                                              "local_response_norm",
+                                              "interpolate",
+                                              "resize",
+                                              "random_resized_crop",
+                                              "rotate",
+                                              "color_jitter",
+                                              "cutout"};
+  return later.count(primitive.str());
+}
 
 const ast::Block *Importer::primitiveSignature(const std::string &name) {
   auto known = signatures.find(name);
@@ -94,14 +108,11 @@ std::optional<Datum> Importer::callBuiltin(Frame &frame,
   inner.scope = preludeScope;
   inner.caller = &frame;
   std::map<std::string, Datum> named;
-  Span place = span;
   for (BoundArgument &argument : bound) {
     const ast::Input &input = *argument.input;
     Datum given =
         argument.given ? argument.value : value(inner, *input.fallback);
     Span at = argument.given ? argument.span : span;
-    if (input.name.text == "axis")
-      place = at;
     bool tensor = input.type.kind == ast::Type::Kind::Tensor;
     if (tensor && !given.isTensor())
       return error(frame, at,
@@ -126,13 +137,6 @@ std::optional<Datum> Importer::callBuiltin(Frame &frame,
       size *= d;
     return Datum::of(size);
   }
-  if (name == "unsqueeze" || name == "squeeze")
-    return moveAxes(frame, name, named["x"], named["axis"], span, place);
-  if (name == "stack")
-    return stack(frame, named["x"].items, named["axis"].intValue, span, place);
-  if (name == "split")
-    return split(frame, named["x"], named["parts"].intValue,
-                 named["axis"].intValue, span);
   if (name == "zeros" || name == "ones" || name == "range") {
     Type element = named["dtype"].dtype;
     SmallVector<int64_t> shape;

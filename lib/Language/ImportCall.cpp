@@ -99,6 +99,8 @@ Datum Importer::evaluateCall(Frame &frame, const Expr &expr) {
       return *out;
     if (primitive)
       return callPrimitive(frame, *name, *primitive, arguments, span);
+    if (isOfTheLanguage(*name))
+      return refuse(frame, span, "`" + *name + "` is not supported yet");
     return error(frame, span, "unknown block `" + *name + "`",
                  suggest(*name, callableNames(frame)));
   };
@@ -230,6 +232,7 @@ Datum Importer::callBlock(Frame &caller, BlockRef ref,
   frame.reuse = caller.reuse || again;
   frame.batched = caller.batched;
   frame.stateBarrier = caller.stateBarrier;
+  frame.loops = caller.loops;
   if (named) {
     AppliedBlock applied{ref, key, {}};
     for (const BoundArgument &argument : bound)

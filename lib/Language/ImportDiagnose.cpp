@@ -72,6 +72,7 @@ Datum Importer::error(const Frame &frame, Span span, std::string message,
 
 Datum Importer::refuse(const Frame &frame, Span span, std::string message,
                        std::string remedy) {
+  anyRefusal = true;
   bool before = onlyRefusals;
   Datum out = error(frame, span, std::move(message), std::move(remedy));
   onlyRefusals = before;

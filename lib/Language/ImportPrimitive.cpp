@@ -195,6 +195,9 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
       operand = Datum::of(value, true);
     }
 
+  if (random && frame.loops)
+    return refuse(frame, span,
+                  "random numbers in `scan` and `while` are not supported yet");
   if (random)
     for (const BoundArgument &argument : bound)
       if (argument.input->name.text == "shape" &&
@@ -216,8 +219,11 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
         "stream", builder.getI64IntegerAttr(streamOf(frame))));
   }
   Operation *op = build(frame, span, name, values, attributes);
-  if (!op)
+  if (!op) {
+    // The stand-in may be more than a draw can hold.
+    inconclusive |= trial && random;
     return {};
+  }
   std::vector<Datum> results;
   for (Value result : op->getResults())
     results.push_back(Datum::of(result, batched));

@@ -40,11 +40,8 @@ void Importer::runStatement(Frame &frame, const ast::Statement &statement) {
     return runRepeat(frame, *repeat);
   if (auto *require = statement.as<ast::Require>())
     return runRequire(frame, *require);
-  if (auto *node = statement.as<ast::While>()) {
-    refuse(frame, node->condition.span, "`while` is not supported yet",
-           "`repeat` and `scan` are");
-    return;
-  }
+  if (auto *node = statement.as<ast::While>())
+    return runWhile(frame, *node);
   if (auto *yield = statement.as<ast::Yield>()) {
     if (!frame.yields) {
       error(frame, statement.span, "`yield` stands in `scan` only");
@@ -352,102 +349,6 @@ void Importer::runRepeat(Frame &frame, const ast::Repeat &repeat) {
       error(frame, repeat.variable.span, "`return` may not stand in `repeat`");
       return;
     }
-  }
-}
-
-// `scan` has a known length, so its body is built once for each slice. State
-// keeps out, parameters are the same in each turn.
-void Importer::runScan(Frame &frame, const ast::Scan &scan) {
-  for (const ast::Name &target : scan.targets)
-    frame.names[target.text] = {};
-  if (scan.slices.size() != scan.sequences.size()) {
-    error(frame, scan.slices[0].span,
-          std::to_string(scan.slices.size()) + " names for " +
-              std::to_string(scan.sequences.size()) + " sequences");
-    return;
-  }
-  int64_t along = 0;
-  if (scan.along) {
-    auto axis = evaluateInt(frame, *scan.along, "an axis");
-    if (!axis)
-      return;
-    along = *axis;
-  }
-  std::vector<Datum> sequences;
-  int64_t length = -1;
-  for (const Expr &expr : scan.sequences) {
-    Datum x = value(frame, expr);
-    if (x.isPoison())
-      return;
-    if (!x.isTensor() || along < -x.rank() || along >= x.rank()) {
-      error(frame, expr.span,
-            "`scan` goes along axis " + std::to_string(along) +
-                " of a tensor, this is " + describe(x));
-      return;
-    }
-    if (along < 0)
-      along += x.rank();
-    if (length >= 0 && x.shape()[along] != length) {
-      error(frame, expr.span,
-            "sequences have " + std::to_string(length) + " and " +
-                std::to_string(x.shape()[along]) + " slices",
-            describe(x));
-      return;
-    }
-    length = x.shape()[along];
-    sequences.push_back(std::move(x));
-  }
-
-  if (trial && length % standInSamples == 0) {
-    inconclusive = true;
-    return;
-  }
-  const char *barrier = frame.stateBarrier;
-  bool reuse = frame.reuse;
-  std::vector<Datum> *outer = frame.yields;
-  frame.stateBarrier = "`scan`";
-  std::vector<std::vector<Datum>> yielded(scan.targets.size());
-  Span span = scan.slices[0].span;
-  int64_t hidden = frame.batched ? 1 : 0;
-  std::map<std::string, Datum> before = frame.names;
-  for (int64_t t = 0; t < length && !frame.returned; ++t) {
-    Value index = splat(frame, span, builder.getIntegerType(64), {}, t);
-    for (auto [name, sequence] : llvm::zip(scan.slices, sequences)) {
-      int64_t axis = along + (sequence.batched ? hidden : 0);
-      Value slice = buildValue(
-          frame, span, "gather", {sequence.tensor, index},
-          builder.getNamedAttr("axis", builder.getI64IntegerAttr(axis)));
-      frame.names[name.text] =
-          slice ? Datum::of(slice, sequence.batched) : Datum();
-    }
-    std::vector<Datum> yields;
-    frame.yields = &yields;
-    runBody(frame, scan.body);
-    frame.reuse = true;
-    if (yields.size() != yielded.size()) {
-      error(frame, span,
-            std::to_string(yielded.size()) + " names for " +
-                std::to_string(yields.size()) + " yielded values");
-      break;
-    }
-    for (auto [list, one] : llvm::zip(yielded, yields))
-      list.push_back(one);
-    // Only names bound before are carried on.
-    std::map<std::string, Datum> after = std::move(frame.names);
-    frame.names = before;
-    for (auto &[name, datum] : frame.names)
-      datum = after[name];
-  }
-  frame.yields = outer;
-  frame.reuse = reuse;
-  frame.stateBarrier = barrier;
-  for (auto [target, list] : llvm::zip(scan.targets, yielded)) {
-    bool whole = int64_t(list.size()) == length && length > 0;
-    for (const Datum &one : list)
-      whole &= one.isTensor();
-    if (!whole)
-      continue;
-    frame.names[target.text] = stack(frame, list, along, span, span);
   }
 }
 

@@ -3,6 +3,7 @@
 #include "Language/ImportImpl.h"
 #include "Language/Printer.h"
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
 
@@ -12,6 +13,29 @@ using ast::Expr;
 using ast::Operator;
 
 // ---- building ----
+
+/// "tensor<2x3xui8>" as the language writes it, wherever it stands in `text`.
+static std::string respellTypes(StringRef text) {
+  std::string out;
+  while (!text.empty()) {
+    size_t begin = text.find("tensor<"), end = text.find('>', begin);
+    if (end == StringRef::npos)
+      break;
+    StringRef inside = text.slice(begin + 7, end);
+    SmallVector<StringRef> parts;
+    inside.split(parts, 'x');
+    StringRef element = parts.pop_back_val();
+    bool quoted = begin > 0 && text[begin - 1] == '\'';
+    out += text.take_front(begin - (quoted ? 1 : 0));
+    if (element == "i1")
+      out += "bool";
+    else
+      out += element.starts_with("ui") ? element.drop_front() : element;
+    out += "[" + llvm::join(parts, ", ") + "]";
+    text = text.drop_front(end + (quoted ? 2 : 1));
+  }
+  return out + text.str();
+}
 
 Operation *Importer::build(const Frame &frame, Span span, StringRef name,
                            ValueRange operands,
@@ -38,7 +62,7 @@ Operation *Importer::build(const Frame &frame, Span span, StringRef name,
     types += (types.empty() ? "" : ", ") +
              spellTensor(type.getElementType(), type.getShape());
   }
-  error(frame, span, "`" + name.str() + "`: " + text.str(),
+  error(frame, span, "`" + name.str() + "`: " + respellTypes(text),
         types.empty() ? "" : "of " + types);
   return nullptr;
 }
@@ -311,6 +335,14 @@ Datum Importer::tensorBinary(Frame &frame, const Expr &expr, Datum x, Datum y) {
                    std::string("`") + ast::spelling(op) + "` of " +
                        describe(x) + " and " + describe(y));
   if (op == Operator::MatMul) {
+    for (Datum *side : {&x, &y}) {
+      const Datum &other = side == &x ? y : x;
+      const Expr &text = expr.operands[side == &x ? 0 : 1];
+      if (side->is(Datum::Kind::List) && other.isTensor())
+        *side = constant(frame, text.span, *side, other.element());
+      if (side->isPoison())
+        return {};
+    }
     if (!x.isTensor() || !y.isTensor() || x.element() != y.element() ||
         isBool(x.element()))
       return error(frame, expr.opSpan,

@@ -60,7 +60,8 @@ Datum Importer::bindStatic(Frame &frame, const ast::Input &input,
     if ((name == "bool" && x.is(Datum::Kind::Bool)) ||
         (name == "string" && x.is(Datum::Kind::String)) ||
         (name == "dtype" && x.is(Datum::Kind::Dtype)) ||
-        (name == "tensor" && x.isTensor()))
+        (name == "tensor" &&
+         (x.isTensor() || x.isNumber() || x.is(Datum::Kind::List))))
       return x;
     if (name == "init")
       if (std::optional<InitSpec> init = toInit(x))

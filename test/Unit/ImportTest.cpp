@@ -1,9 +1,8 @@
 // What the importer makes of models: state, interfaces, sharing, settings; and
 // every diagnostic, in test/Language/Import.
-#include "Language/Import.h"
+#include "ImportHelper.h"
 
 #include "Support/File.h"
-#include "varve/Dialect/Varve/Varve.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
@@ -12,17 +11,10 @@
 
 using namespace mlir;
 using namespace varve;
+using namespace varve::test;
 namespace fs = std::filesystem;
 
 namespace {
-
-ImportRequest requestOf(std::string text, std::string function) {
-  ImportRequest request;
-  request.path = "net.varve";
-  request.text = std::move(text);
-  request.function = std::move(function);
-  return request;
-}
 
 ImportRequest example(const std::string &name, std::string function) {
   fs::path path = fs::path(VARVE_EXAMPLES_DIR) / (name + ".varve");
@@ -33,25 +25,10 @@ ImportRequest example(const std::string &name, std::string function) {
   return request;
 }
 
-/// An imported program, or why there is none.
-struct Imported {
-  explicit Imported(const ImportRequest &request) {
-    Result<ImportedProgram> result = importProgram(context, request);
-    if (!result) {
-      error = result.error();
-      return;
-    }
-    program = std::move(*result);
-    top = *program.module->getOps<ProgramOp>().begin();
-    func = *top.getOps<FuncOp>().begin();
-  }
+/// An imported program as short texts.
+struct Described : Imported {
+  using Imported::Imported;
 
-  std::string text() {
-    std::string out;
-    llvm::raw_string_ostream stream(out);
-    program.module->print(stream);
-    return out;
-  }
   /// "hidden.weight: 128x784xf32", in order.
   std::vector<std::string> states() {
     std::vector<std::string> out;
@@ -100,12 +77,6 @@ struct Imported {
     });
     return n;
   }
-
-  MLIRContext context;
-  ImportedProgram program;
-  ProgramOp top;
-  FuncOp func;
-  Error error;
 };
 
 using Strings = std::vector<std::string>;
@@ -127,7 +98,7 @@ std::string small(const std::string &settings,
 //===----------------------------------------------------------------------===//
 
 TEST(Import, DeclaresStateOfMnistMlp) {
-  Imported net(example("mnist_mlp", "train_step"));
+  Described net(example("mnist_mlp", "train_step"));
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.top.getSymName(), "mnist_mlp");
   EXPECT_EQ(net.states(),
@@ -149,7 +120,7 @@ TEST(Import, DeclaresStateOfMnistMlp) {
 }
 
 TEST(Import, TrainStepReadsStoredSamples) {
-  Imported net(example("mnist_mlp", "train_step"));
+  Described net(example("mnist_mlp", "train_step"));
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.inputs(), (Strings{"image field tensor<?x28x28xui8>",
                                    "label field tensor<?xui8>",
@@ -163,7 +134,7 @@ TEST(Import, TrainStepReadsStoredSamples) {
 TEST(Import, EvalStepLearnsNothing) {
   ImportRequest request = example("mnist_mlp", "eval_step");
   request.batch = 96;
-  Imported net(request);
+  Described net(request);
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.inputs()[2], "indices indices tensor<96xi64>");
   EXPECT_FALSE(net.func.getLearns());
@@ -171,7 +142,7 @@ TEST(Import, EvalStepLearnsNothing) {
 }
 
 TEST(Import, InferTakesTheModelsInputs) {
-  Imported net(example("mnist_mlp", "infer"));
+  Described net(example("mnist_mlp", "infer"));
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.inputs(), (Strings{"image input tensor<1x28x28xf32>"}));
   EXPECT_EQ(net.results(), (Strings{"digit output tensor<1xi64>",
@@ -180,9 +151,9 @@ TEST(Import, InferTakesTheModelsInputs) {
 
 TEST(Import, FunctionsShareOneTableOfState) {
   for (const char *name : {"mnist_mlp", "siamese", "iris"}) {
-    Imported train(example(name, "train_step"));
-    Imported eval(example(name, "eval_step"));
-    Imported infer(example(name, "infer"));
+    Described train(example(name, "train_step"));
+    Described eval(example(name, "eval_step"));
+    Described infer(example(name, "infer"));
     ASSERT_TRUE(train.func && eval.func && infer.func) << name;
     EXPECT_EQ(train.states(), eval.states()) << name;
     EXPECT_EQ(train.states(), infer.states()) << name;
@@ -192,18 +163,18 @@ TEST(Import, FunctionsShareOneTableOfState) {
 // A head that only the loss has is a parameter of every function.
 TEST(Import, InferenceKeepsStateOfLosses) {
   std::string text = small("  loss extra = mean(dense(logits, 3) as head)\n");
-  Imported infer(requestOf(text, "infer"));
+  Described infer(requestOf(text, "infer"));
   ASSERT_TRUE(infer.func) << infer.error.message;
   EXPECT_TRUE(infer.state("head.weight"));
   EXPECT_EQ(infer.func.getUses().size(), 2u);
-  Imported train(requestOf(text, "train_step"));
+  Described train(requestOf(text, "train_step"));
   EXPECT_EQ(train.results(), (Strings{"loss loss tensor<f32>",
                                       "cross_entropy loss_part tensor<f32>",
                                       "extra loss_part tensor<f32>"}));
 }
 
 TEST(Import, SharesALayerAppliedAgain) {
-  Imported net(example("siamese", "train_step"));
+  Described net(example("siamese", "train_step"));
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.states().size(), 5u);
   EXPECT_EQ(net.func.getUses().size(), 4u);
@@ -214,24 +185,24 @@ TEST(Import, SharesALayerAppliedAgain) {
 }
 
 TEST(Import, TiesWeightsByPath) {
-  Imported net(requestOf("model net(x: f32[N, 8]) -> f32[N, 8] {\n"
-                         "  h = dense(x, 4, bias: false) as down\n"
-                         "  return h @ down.weight\n}\n",
-                         "infer"));
+  Described net(requestOf("model net(x: f32[N, 8]) -> f32[N, 8] {\n"
+                          "  h = dense(x, 4, bias: false) as down\n"
+                          "  return h @ down.weight\n}\n",
+                          "infer"));
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.func.getUses().size(), 1u);
   EXPECT_EQ(net.count("matmul"), 2u);
 }
 
 TEST(Import, KeysFollowThePath) {
-  Imported net(requestOf("block pair(x: float[N, C]) -> float[N, C] {\n"
-                         "  x = dense(x, C) as a\n"
-                         "  layer tail { x = dense(x, C, bias: false) }\n"
-                         "  return x\n}\n\n"
-                         "model net(x: f32[N, 8]) -> f32[N, 8] {\n"
-                         "  repeat i in 0..2 { x = pair(x) as h[i].mlp }\n"
-                         "  return x\n}\n",
-                         "infer"));
+  Described net(requestOf("block pair(x: float[N, C]) -> float[N, C] {\n"
+                          "  x = dense(x, C) as a\n"
+                          "  layer tail { x = dense(x, C, bias: false) }\n"
+                          "  return x\n}\n\n"
+                          "model net(x: f32[N, 8]) -> f32[N, 8] {\n"
+                          "  repeat i in 0..2 { x = pair(x) as h[i].mlp }\n"
+                          "  return x\n}\n",
+                          "infer"));
   ASSERT_TRUE(net.func) << net.error.message;
   Strings names;
   for (const std::string &state : net.states())
@@ -245,20 +216,20 @@ TEST(Import, RunningStateIsUpdatedInTrainingOnly) {
   std::string body = "  state seen: f32[] = 0\n"
                      "  if training { seen = seen + 1 }\n"
                      "  return flatten(image) |> dense(10) as out\n";
-  Imported train(requestOf(small("", body), "train_step"));
+  Described train(requestOf(small("", body), "train_step"));
   ASSERT_TRUE(train.func) << train.error.message;
   ASSERT_EQ(train.func.getUpdates().size(), 1u);
   EXPECT_EQ(
       llvm::cast<FlatSymbolRefAttr>(train.func.getUpdates()[0]).getValue(),
       "seen");
   EXPECT_EQ(train.state("seen").getRole(), "running");
-  Imported eval(requestOf(small("", body), "eval_step"));
+  Described eval(requestOf(small("", body), "eval_step"));
   EXPECT_TRUE(eval.func.getUpdates().empty());
 }
 
 TEST(Import, ScheduleComesLast) {
-  Imported net(requestOf(small("  schedule cosine(step / steps) * epoch\n"),
-                         "train_step"));
+  Described net(requestOf(small("  schedule cosine(step / steps) * epoch\n"),
+                          "train_step"));
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.results().back(), "schedule schedule tensor<f32>");
   // What the factor reads, and nothing else.
@@ -269,10 +240,10 @@ TEST(Import, ScheduleComesLast) {
 }
 
 TEST(Import, PlacesAreOfTheTextAndOfTheCalls) {
-  Imported net(requestOf("model net(x: f32[N, 8]) -> f32[N, 8] {\n"
-                         "  layer one { x = dense(x, 8) }\n"
-                         "  return x\n}\n",
-                         "infer"));
+  Described net(requestOf("model net(x: f32[N, 8]) -> f32[N, 8] {\n"
+                          "  layer one { x = dense(x, 8) }\n"
+                          "  return x\n}\n",
+                          "infer"));
   ASSERT_TRUE(net.func) << net.error.message;
   MatmulOp matmul;
   net.func.walk([&](MatmulOp op) { matmul = op; });
@@ -290,13 +261,13 @@ TEST(Import, PlacesAreOfTheTextAndOfTheCalls) {
 
 // The layer's value comes first, then what else is read after it.
 TEST(Import, LayersAreRegions) {
-  Imported net(requestOf("model net(x: f32[N, 8]) -> f32[N, 8] {\n"
-                         "  layer one {\n"
-                         "    a = x * 2\n"
-                         "    b = dense(a, 8) as fc\n"
-                         "  }\n"
-                         "  return relu(b) as act + a\n}\n",
-                         "infer"));
+  Described net(requestOf("model net(x: f32[N, 8]) -> f32[N, 8] {\n"
+                          "  layer one {\n"
+                          "    a = x * 2\n"
+                          "    b = dense(a, 8) as fc\n"
+                          "  }\n"
+                          "  return relu(b) as act + a\n}\n",
+                          "infer"));
   ASSERT_TRUE(net.func) << net.error.message;
   SmallVector<LayerOp> layers;
   net.func.walk<WalkOrder::PreOrder>(
@@ -317,10 +288,10 @@ TEST(Import, LayersAreRegions) {
 //===----------------------------------------------------------------------===//
 
 TEST(Import, TrainAttributesFillInDefaults) {
-  Imported net(requestOf(small("  group \"*.bias\" (lr: 0.5)\n"
-                               "  freeze \"out.weight\"\n"
-                               "  clip_norm 2\n"),
-                         "train_step"));
+  Described net(requestOf(small("  group \"*.bias\" (lr: 0.5)\n"
+                                "  freeze \"out.weight\"\n"
+                                "  clip_norm 2\n"),
+                          "train_step"));
   ASSERT_TRUE(net.func) << net.error.message;
   DictionaryAttr train = net.top.getTrainAttr();
   auto optimizer = train.getAs<DictionaryAttr>("optimizer");
@@ -345,7 +316,7 @@ TEST(Import, CommandLineOverrides) {
   request.set = {
       "batch=64",          "optimizer.lr=0.01", "optimizer.betas=0.5,0.75",
       "model.width=2 * 8", "epochs=3",          "monitor=val_loss"};
-  Imported net(request);
+  Described net(request);
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.func.getBatch(), 64u);
   EXPECT_EQ(net.states()[0], "fc.weight tensor<16x784xf32>");
@@ -363,7 +334,7 @@ TEST(Import, RejectsOverridesOfWhatIsNotThere) {
   auto errorOf = [&](const char *set) {
     ImportRequest request = requestOf(small(""), "train_step");
     request.set = {set};
-    return Imported(request).error.message;
+    return Described(request).error.message;
   };
   EXPECT_NE(errorOf("model.widht=3").find("did you mean `width`?"),
             std::string::npos);
@@ -382,7 +353,7 @@ TEST(Import, RejectsOverridesOfWhatIsNotThere) {
 }
 
 TEST(Import, SettingsSpeakOfTheDataSet) {
-  Imported net(example("iris", "train_step"));
+  Described net(example("iris", "train_step"));
   ASSERT_TRUE(net.func) << net.error.message;
   DictionaryAttr settings = net.top.getSettingsAttr();
   auto data =
@@ -416,7 +387,7 @@ TEST(Import, BringsBlocksOfOtherFiles) {
                                     "  return twice(x)\n}\n",
                                     "infer");
   request.path = (folder / "net.varve").string();
-  Imported net(request);
+  Described net(request);
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.count("add"), 1u);
   EXPECT_EQ(net.program.files, (Strings{(folder / "blocks.varve").string()}));
@@ -424,7 +395,7 @@ TEST(Import, BringsBlocksOfOtherFiles) {
   request.text = "use hidden, twice from \"blocks.varve\"\n\n"
                  "model net(x: f32[N, 8]) -> f32[N, 8] {\n"
                  "  return inner(x)\n}\n";
-  EXPECT_NE(Imported(request).error.message.find("unknown block `inner`"),
+  EXPECT_NE(Described(request).error.message.find("unknown block `inner`"),
             std::string::npos);
 }
 
@@ -435,7 +406,7 @@ TEST(Import, DimensionsOfTheCommandLine) {
                 "infer");
   request.dims = {{"T", 6}};
   request.batch = 3;
-  Imported net(request);
+  Described net(request);
   ASSERT_TRUE(net.func) << net.error.message;
   EXPECT_EQ(net.inputs(), (Strings{"x input tensor<3x6x4xf32>"}));
 }
@@ -451,7 +422,7 @@ std::string outcomeOf(const fs::path &path) {
       path.stem().extension() == ".infer" ? "infer" : "train_step";
   ImportRequest request = requestOf(*text, function);
   request.path = path.filename().string();
-  Imported net(request);
+  Described net(request);
   if (net.func)
     return "[imported]\n";
   return (net.error.kind == ErrorKind::Unsupported ? "[unsupported]\n"
