@@ -217,6 +217,20 @@ TEST_F(LibraryTest, CarriesWeights) {
   EXPECT_EQ(run((folder / "main") + " x y z"), 2);
 }
 
+TEST_F(LibraryTest, CarriesNoWeightsOfAnotherModel) {
+  auto context = emitContext();
+  auto module = mlir::parseSourceString<mlir::ModuleOp>(model, context.get());
+  LibraryOptions options;
+  options.weights = file(
+      R"({"layer.weight":{"dtype":"F32","shape":[4],"data_offsets":[0,16]}})");
+  auto target = resolveTarget(levels().front());
+  auto bytes = emitLibrary(*module, describe(), *target, options);
+  ASSERT_FALSE(bytes);
+  EXPECT_EQ(
+      bytes.error().message,
+      "weight 'layer.weight' is f32[4], model 'my-model' needs f32[2, 2]");
+}
+
 TEST_F(LibraryTest, IsSmallAndNeedsOnlyTheCLibrary) {
   build();
   EXPECT_LT(folder.read("lib.so").size(), 100'000u);

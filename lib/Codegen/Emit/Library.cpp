@@ -3,6 +3,7 @@
 #include "Link.h"
 #include "RuntimeArchive.h"
 #include "Steps.h"
+#include "Support/Safetensors.h"
 #include "llvm/IR/Constants.h"
 #include "llvm/IR/LLVMContext.h"
 
@@ -27,6 +28,30 @@ void addWeights(llvm::Module &m, llvm::StringRef bytes) {
       "varve_weights_size", 8);
 }
 
+/// Whether the weights are those of the model: a library that cannot load its
+/// own would be found out too late.
+Status checkWeights(const std::string &bytes, const ArtifactDescription &d) {
+  if (bytes.empty())
+    return {};
+  Result<Safetensors> file = parseSafetensors(bytes, "the weights");
+  if (!file)
+    return file.error();
+  for (const StateDescription &s : d.states) {
+    if ((s.role != VARVE_PARAM && s.role != VARVE_RUNNING) ||
+        llvm::StringRef(s.name).starts_with("stage."))
+      continue;
+    const Tensor *value = file->find(s.name);
+    if (!value)
+      return Error{"no weight '" + s.name + "', which model '" + d.name +
+                   "' needs"};
+    if (value->type != s.type || value->shape != s.shape)
+      return Error{"weight '" + s.name + "' is " +
+                   toString(value->type, value->shape) + ", model '" + d.name +
+                   "' needs " + toString(s.type, s.shape)};
+  }
+  return {};
+}
+
 } // namespace
 
 Result<std::string> emitLibrary(mlir::ModuleOp module,
@@ -38,6 +63,8 @@ Result<std::string> emitLibrary(mlir::ModuleOp module,
     return Error{"a library for neon; compile to an object (.o) and link it "
                  "there",
                  ErrorKind::Unsupported};
+  if (Status s = checkWeights(library.weights, description); !s)
+    return s.error();
   if (Status s = lowerModule(module, description, target, options); !s)
     return s.error();
   auto objects =
