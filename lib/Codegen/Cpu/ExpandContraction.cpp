@@ -114,7 +114,8 @@ void Contraction::chooseTile() {
   tiles = llvm::divideCeil(M, high);
   rows = M / tiles;
   more = M % tiles;
-  int64_t blocks = llvm::divideCeil(tiles, 16);
+  // Blocks bound the scratch for partial sums; more of them read B more often.
+  int64_t blocks = llvm::divideCeil(tiles, 128);
   block = llvm::divideCeil(tiles, blocks);
   chunks = llvm::divideCeil(K, options.kc);
 }

@@ -20,9 +20,9 @@ static void collectInputs(GenericOp g, Value v,
   }
 }
 
-// Loads of B in place need its lanes contiguous, and rows that do not fall on
-// the same few cache sets. Anything else pays once per panel if several tiles
-// use it. What is contiguous along k is loaded along k and transposed.
+// Loads of B in place need its lanes contiguous; anything else pays once per
+// panel if several tiles use it. What is contiguous along k is loaded along k
+// and transposed.
 void Contraction::choosePacking() {
   if (!vectors)
     return;
@@ -42,43 +42,33 @@ void Contraction::choosePacking() {
   packed = !alongLanes || !buffer || terms.size() > 1;
   if (packed || tiles < 6)
     return;
-  // Rows 4 KiB apart share their sets of the first cache, and their TLB
-  // entries are too many.
+  // A panel of one cache line per row, with rows 4 KiB apart or more, wastes
+  // what comes along with each line, and TLB entries. (v3; with two vectors
+  // reading in place was as fast.)
   AffineMap map = root.getMatchingIndexingMap(root.getMatchingOpOperand(arg));
   for (auto [i, e] : llvm::enumerate(map.getResults()))
-    if (e.isFunctionOfDim(terms[0]))
+    if (e.isFunctionOfDim(terms[0]) && width <= kLanes)
       packed |=
           buffer->layout.stride(i) * element.getIntOrFloatBitWidth() / 8 >=
           4096;
 }
 
-// A is read in place, a term at a time from each row. Where that means more
-// work than a load, or where the rows fall on the same cache sets, the tile's
-// rows are evaluated along k first.
+// A is read in place, a term at a time from each row. Where an element is more
+// work than a load, the tile's rows are evaluated along k first. (Rows that
+// fall on the same cache sets are no reason: copying them cost more.)
 void Contraction::chooseRowPacking() {
   SetVector<OpOperand *> inputs;
   collectInputs(root, factors.x, inputs);
-  if (panels < 2 || K < 64 || terms.size() != 1 || dm < 0 ||
-      !body.readsContiguously(root, inputs.getArrayRef(), terms[0]))
-    return;
-  for (OpOperand *o : inputs)
-    if (root.getMatchingIndexingMap(o).isFunctionOfDim(dj))
-      return;
-  rowStride = llvm::alignTo(std::min(K, options.kc), kLanes) + kLanes;
   auto arg = dyn_cast<BlockArgument>(factors.x);
-  const KernelBody::Buffer *buffer =
-      arg ? body.bufferOf(root.getMatchingOpOperand(arg)->get()) : nullptr;
-  if (!buffer) {
-    rowsPacked = true;
+  if (arg && body.bufferOf(root.getMatchingOpOperand(arg)->get()))
     return;
-  }
-  AffineMap map = root.getMatchingIndexingMap(root.getMatchingOpOperand(arg));
-  for (auto [i, e] : llvm::enumerate(map.getResults()))
-    if (e.isFunctionOfDim(dm))
-      rowsPacked |= rows >= 8 && buffer->layout.stride(i) *
-                                         element.getIntOrFloatBitWidth() / 8 %
-                                         4096 ==
-                                     0;
+  bool perLane = llvm::any_of(inputs, [&](OpOperand *o) {
+    return root.getMatchingIndexingMap(o).isFunctionOfDim(dj);
+  });
+  rowsPacked = panels > 1 && K >= 64 && terms.size() == 1 && dm >= 0 &&
+               !perLane &&
+               body.readsContiguously(root, inputs.getArrayRef(), terms[0]);
+  rowStride = llvm::alignTo(std::min(K, options.kc), kLanes) + kLanes;
 }
 
 void Contraction::packRows(Value row, int64_t rows, Index k0, Value count) {
