@@ -103,16 +103,24 @@ Value MathFormulas::exp2(Value v) {
   return select(x.isNan(), x, y).v;
 }
 
-Value MathFormulas::expm1(Value v) {
-  Num x{&b, v};
+/// e^x = 2^k (1 + r + s), r exact but for what is in s.
+struct Expm1Parts {
+  Num k, r, s;
+};
+
+static Expm1Parts reduceExpm1(Num x) {
   ExpParts e = reduceExp(x);
-  // r and what rounding took from it.
   Num r = fma(e.n, -ln2Low, e.r);
   Num rest = fma(e.n, -ln2Low, e.r - r);
-  Num s = fma(expTail(r), r * r, rest);
+  return {e.k, r, fma(expTail(r), r * r, rest)};
+}
+
+Value MathFormulas::expm1(Value v) {
+  Num x{&b, v};
+  Expm1Parts e = reduceExpm1(x);
   // 2^k (1 + r + s) - 1, halved against overflow.
   Num h = powerOfTwo(e.k - 1);
-  Num y = fma(h, s, fma(h, r, h - 0.5));
+  Num y = fma(h, e.s, fma(h, e.r, h - 0.5));
   y = y + y;
   y = select(x > 88.72283935546875, INFINITY, y);
   y = select(x < -17.5, -1, y);
@@ -148,7 +156,14 @@ Value MathFormulas::tanh(Value v) {
   Num p = polynomial(z, {-3.33332819422e-1, 1.33314422036e-1, -5.37397155531e-2,
                          2.06390887954e-2, -5.70498872745e-3});
   Num small = fma(p * z, x, x);
-  Num large = 1 - 2 / (expOf(a + a) + 1);
+  // m / (m + 2), m = e^2a - 1; from 10 on, 1.
+  Expm1Parts e = reduceExpm1(select(a < 10, a + a, a.num(20)));
+  Num h = powerOfTwo(e.k);
+  Num m = fma(h, e.s, fma(h, e.r, h - 1));
+  Num d = m + 2, lost = 2 - (d - m);
+  Num inverse = 1 / d, q = m * inverse;
+  Num rest = fma(-q, lost, fma(-q, d, m));
+  Num large = fma(rest, inverse, q);
   Num y = select(a < 0.625, small, large).withSignOf(x);
   return select(x.isNan(), x, y).v;
 }
