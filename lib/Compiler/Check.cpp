@@ -51,6 +51,7 @@ public:
 
 private:
   Result<OwningOpRef<ModuleOp>> importUntil(Phase phase);
+  Result<CheckedProgram> compileFrom(Phase phase, ModuleOp module);
   Status checkValues();
   Status checkGradients();
   void compare(const std::string &what, const RefTensor &got,
@@ -108,13 +109,20 @@ Result<OwningOpRef<ModuleOp>> Checker::importUntil(Phase phase) {
   return std::move(program->module);
 }
 
+Result<CheckedProgram> Checker::compileFrom(Phase phase, ModuleOp module) {
+  PipelineOptions options;
+  options.target = target;
+  options.startFrom = phase;
+  options.verify = true;
+  return CheckedProgram::compile(module, options, request.seed);
+}
+
 Status Checker::checkValues() {
   Result<OwningOpRef<ModuleOp>> reference = importUntil(Phase::Update);
   if (!reference)
     return reference.error();
   OwningOpRef<ModuleOp> clone((*reference)->clone());
-  Result<CheckedProgram> compiled =
-      CheckedProgram::compile(*clone, Phase::Lower, target, request.seed);
+  Result<CheckedProgram> compiled = compileFrom(Phase::Lower, *clone);
   if (!compiled)
     return compiled.error();
   FuncOp func = functionOf(**reference);
@@ -152,8 +160,7 @@ Status Checker::checkGradients() {
   }
   exposed.setResultsAttr(b.getArrayAttr(infos));
   exposed.setLearns(false);
-  Result<CheckedProgram> compiled =
-      CheckedProgram::compile(*clone, Phase::Update, target, request.seed);
+  Result<CheckedProgram> compiled = compileFrom(Phase::Update, *clone);
   if (!compiled)
     return compiled.error();
 

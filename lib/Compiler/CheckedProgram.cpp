@@ -89,14 +89,10 @@ struct TemporaryFile {
 };
 } // namespace
 
-Result<CheckedProgram> CheckedProgram::compile(ModuleOp module, Phase phase,
-                                               const Target &target,
+Result<CheckedProgram> CheckedProgram::compile(ModuleOp module,
+                                               const PipelineOptions &options,
                                                uint64_t seed) {
   CheckedProgram p;
-  PipelineOptions options;
-  options.target = target;
-  options.startFrom = phase;
-  options.verify = true;
   // Types go when the program is lowered.
   ProgramOp program = *module.getOps<ProgramOp>().begin();
   FuncOp func = *program.getOps<FuncOp>().begin();
@@ -104,9 +100,10 @@ Result<CheckedProgram> CheckedProgram::compile(ModuleOp module, Phase phase,
        func.getReturn().getValues().take_front(func.getResults().size()))
     p.results.push_back(cast<RankedTensorType>(v.getType()));
   OwningOpRef<ModuleOp> declared(module.clone());
-  if (phase != Phase::Lower) {
+  if (options.startFrom < Phase::Lower) {
     PipelineOptions declare = options;
     declare.stopAfter = Phase::Update;
+    declare.afterPhase = nullptr;
     if (auto done = runPipeline(*declared, declare); !done)
       return done.error();
   }
@@ -121,20 +118,27 @@ Result<CheckedProgram> CheckedProgram::compile(ModuleOp module, Phase phase,
   if (!file.valid)
     return Error{"no temporary file can be made"};
   std::string path(file.path);
-  if (Status s = emitArtifact(module, *description, target, path); !s)
+  if (Status s = emitArtifact(module, *description, options.target, path); !s)
     return s.error();
   varve_error error = {};
   p.artifact = varve_open(path.c_str(), &p.library, &error);
   if (!p.artifact)
     return Error{error.message};
   p.session = varve_session_create(p.artifact, nullptr, &error);
-  if (!p.session || !varve_session_attach(p.session, p.artifact, &error) ||
-      !varve_session_initialize(p.session, seed, &error))
+  if (!p.session || !varve_session_attach(p.session, p.artifact, &error))
     return Error{error.message};
-  p.team = varve_team_create(2, &error);
-  if (!p.team)
-    return Error{error.message};
+  if (Status s = p.start(seed, 2); !s)
+    return s.error();
   return p;
+}
+
+Status CheckedProgram::start(uint64_t seed, int threads) {
+  varve_error error = {};
+  varve_team_destroy(team);
+  team = varve_team_create(threads, &error);
+  if (!team || !varve_session_initialize(session, seed, &error))
+    return Error{error.message};
+  return {};
 }
 
 CheckedProgram::CheckedProgram(CheckedProgram &&other) noexcept

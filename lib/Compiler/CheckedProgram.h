@@ -12,10 +12,13 @@ namespace varve {
 
 class CheckedProgram {
 public:
-  /// Compiles a module that holds one program with one function, from `phase`
-  /// on, loads it, and gives its state the first values of `seed`.
-  static Result<CheckedProgram> compile(mlir::ModuleOp module, Phase phase,
-                                        const Target &target, uint64_t seed);
+  /// Compiles a module that holds one program with one function, from
+  /// `options.startFrom` on, loads it, and starts it on two threads.
+  static Result<CheckedProgram>
+  compile(mlir::ModuleOp module, const PipelineOptions &options, uint64_t seed);
+
+  /// Gives the state the first values of `seed`, and calls so many threads.
+  Status start(uint64_t seed, int threads);
 
   CheckedProgram(CheckedProgram &&other) noexcept;
   CheckedProgram &operator=(CheckedProgram &&) = delete;

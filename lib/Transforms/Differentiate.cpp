@@ -51,12 +51,16 @@ FailureOr<SmallVector<Value>> varve::buildGradients(ImplicitLocOpBuilder &b,
 
   // Active: those that depend on `wrt` by a differentiable way.
   DenseSet<Value> active(wrt.begin(), wrt.end());
-  for (Operation *op : order)
-    if (!op->hasTrait<NoGradient>() &&
-        llvm::any_of(inputsOf(op), [&](Value v) { return active.count(v); }))
-      for (Value result : op->getResults())
-        if (carriesGradient(result))
-          active.insert(result);
+  SmallVector<Operation *> way;
+  for (Operation *op : order) {
+    if (op->hasTrait<NoGradient>() ||
+        llvm::none_of(inputsOf(op), [&](Value v) { return active.count(v); }))
+      continue;
+    way.push_back(op);
+    for (Value result : op->getResults())
+      if (carriesGradient(result))
+        active.insert(result);
+  }
 
   DenseMap<Value, Value> cotangentOf;
   auto accumulate = [&](Value v, Value cotangent) {
@@ -69,7 +73,7 @@ FailureOr<SmallVector<Value>> varve::buildGradients(ImplicitLocOpBuilder &b,
   for (auto [result, cotangent] : llvm::zip_equal(results, cotangents))
     accumulate(result, cotangent);
 
-  for (Operation *op : llvm::reverse(order)) {
+  for (Operation *op : llvm::reverse(way)) {
     SmallVector<Value> dResults;
     for (Value result : op->getResults())
       dResults.push_back(cotangentOf.lookup(result));
