@@ -235,8 +235,9 @@ static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols,
   if (failed(groups))
     return failure();
   KernelWriter writer(func, symbols);
-  writer.setInsertionPoint(
-      *func.getOps<bufferization::MaterializeInDestinationOp>().begin());
+  auto stores = func.getOps<bufferization::MaterializeInDestinationOp>();
+  writer.setInsertionPoint(stores.empty() ? block.getTerminator()
+                                          : (*stores.begin()).getOperation());
   for (const KernelGroup &group : *groups)
     writer.write(group);
   for (auto store : func.getOps<bufferization::MaterializeInDestinationOp>())

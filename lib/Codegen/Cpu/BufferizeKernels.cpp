@@ -61,11 +61,28 @@ struct BufferizeKernels : varve::impl::BufferizeKernelsBase<BufferizeKernels> {
     });
   }
 
+  // What a state was and what it becomes share a buffer. The analysis learns it
+  // from one tensor for both: it copies where the old value is read too late,
+  // or in another order than the new one is written.
+  static void uniteReads(func::FuncOp f) {
+    llvm::DenseMap<Value, bufferization::ToTensorOp> first;
+    for (auto read : llvm::to_vector(f.getOps<bufferization::ToTensorOp>())) {
+      bufferization::ToTensorOp known =
+          first.try_emplace(read.getBuffer(), read).first->second;
+      if (known == read || known.getType() != read.getType())
+        continue;
+      known.setWritable(known.getWritable() || read.getWritable());
+      read.replaceAllUsesWith(known.getResult());
+      read.erase();
+    }
+  }
+
   static LogicalResult bufferize(func::FuncOp f) {
     keepLoopBuffers(f);
     IRRewriter rewriter(f.getContext());
     if (failed(bufferization::eliminateEmptyTensors(rewriter, f)))
       return failure();
+    uniteReads(f);
     bufferization::OneShotBufferizationOptions options;
     bufferization::BufferizationState state;
     return bufferization::runOneShotBufferize(f, options, state);

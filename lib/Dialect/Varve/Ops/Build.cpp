@@ -182,19 +182,20 @@ SmallVector<Value> varve::buildLoops(
   OpBuilder::InsertionGuard guard(b);
   SmallVector<Value> at, carried(init), results;
   SmallVector<scf::ForOp> loops;
-  for (int64_t size : shape) {
+  // At rank 0 a loop of one turn, so that all is in one operation.
+  int64_t once = 1;
+  for (int64_t size : shape.empty() ? ArrayRef<int64_t>(once) : shape) {
     Value end = arith::ConstantIndexOp::create(b, size);
     auto loop = scf::ForOp::create(b, zero, end, one, carried);
     if (loops.empty())
       results = llvm::to_vector_of<Value>(loop.getResults());
     loops.push_back(loop);
-    at.push_back(loop.getInductionVar());
+    if (!shape.empty())
+      at.push_back(loop.getInductionVar());
     carried = llvm::to_vector_of<Value>(loop.getRegionIterArgs());
     b.setInsertionPointToStart(loop.getBody());
   }
   SmallVector<Value> next = body(b, at, carried);
-  if (loops.empty())
-    return next;
   for (scf::ForOp loop : llvm::reverse(loops)) {
     b.setInsertionPointToEnd(loop.getBody());
     scf::YieldOp::create(b, next);
