@@ -124,6 +124,11 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
   }
 
   LogicalResult flattenArguments(func::FuncOp f) {
+    // Calls take arguments themselves: views of them are dead, and views of
+    // those.
+    for (Operation &op : llvm::make_early_inc_range(llvm::reverse(f.front())))
+      if (isa<ViewLikeOpInterface>(op) && isOpTriviallyDead(&op))
+        op.erase();
     // Conditions are read by every thread.
     f.walk([&](memref::LoadOp load) {
       OpBuilder b(load);
@@ -150,10 +155,6 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
         return f.emitError("argument ")
                << arg.getArgNumber()
                << " has a layout that is not supported: " << type;
-      // Views of it are dead: calls take the argument itself.
-      for (Operation *user : llvm::make_early_inc_range(arg.getUsers()))
-        if (isa<ViewLikeOpInterface>(user) && isOpTriviallyDead(user))
-          user->erase();
       arg.setType(*flat);
     }
     f.setFunctionType(FunctionType::get(
