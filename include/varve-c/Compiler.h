@@ -16,6 +16,9 @@ extern "C" {
  * only added at the end; `size` says which ones a caller knows. */
 #define VARVE_COMPILER_API 1
 
+/* Grows when a `.mlir` file of the varve dialect changes its meaning. */
+#define VARVE_DIALECT_VERSION 1
+
 enum varve_status {
   VARVE_OK = 0,
   VARVE_BAD_INPUT = 1,   /* the input is wrong */

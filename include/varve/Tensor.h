@@ -4,12 +4,12 @@
 #ifndef VARVE_TENSOR_H
 #define VARVE_TENSOR_H
 
-#include "varve-c/Artifact.h"
+#include "varve-c/Runtime.h"
 #include <cstddef>
 #include <cstdint>
-#include <new>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace varve {
@@ -38,22 +38,54 @@ std::string_view nameOf(DType type);
 /// The inverse of nameOf; false if `name` is none.
 bool parseDType(std::string_view name, DType &type);
 
+/// Who allocates the tensors that this thread makes; null: operator new.
+const varve_allocator *currentAllocator();
+
+/// While it lives, tensors made by this thread come from `allocator`, which
+/// outlives them.
+class AllocatorScope {
+public:
+  explicit AllocatorScope(const varve_allocator *allocator);
+  AllocatorScope(const AllocatorScope &) = delete;
+  AllocatorScope &operator=(const AllocatorScope &) = delete;
+  ~AllocatorScope();
+
+private:
+  const varve_allocator *before;
+};
+
+/// Memory aligned to VARVE_ALIGNMENT, and its end. Throws std::bad_alloc where
+/// there is none left.
+void *allocateAligned(const varve_allocator *allocator, size_t bytes);
+void releaseAligned(const varve_allocator *allocator, void *memory,
+                    size_t bytes);
+
 /// Allocates as compiled programs want their buffers, so that a tensor can be
-/// an argument of one without a copy.
+/// an argument of one without a copy. Memory that moves keeps its allocator.
 template <class T> struct AlignedAllocator {
   using value_type = T;
-  AlignedAllocator() = default;
-  template <class U> AlignedAllocator(const AlignedAllocator<U> &) {}
+  using propagate_on_container_move_assignment = std::true_type;
+  using propagate_on_container_swap = std::true_type;
+
+  AlignedAllocator() : source(currentAllocator()) {}
+  template <class U>
+  AlignedAllocator(const AlignedAllocator<U> &other) : source(other.source) {}
+  AlignedAllocator select_on_container_copy_construction() const { return {}; }
 
   T *allocate(size_t count) {
-    return static_cast<T *>(
-        ::operator new(count * sizeof(T), std::align_val_t(VARVE_ALIGNMENT)));
+    return static_cast<T *>(allocateAligned(source, count * sizeof(T)));
   }
-  void deallocate(T *pointer, size_t) {
-    ::operator delete(pointer, std::align_val_t(VARVE_ALIGNMENT));
+  void deallocate(T *pointer, size_t count) {
+    releaseAligned(source, pointer, count * sizeof(T));
   }
-  bool operator==(const AlignedAllocator &) const { return true; }
-  bool operator!=(const AlignedAllocator &) const { return false; }
+  bool operator==(const AlignedAllocator &other) const {
+    return source == other.source;
+  }
+  bool operator!=(const AlignedAllocator &other) const {
+    return source != other.source;
+  }
+
+  const varve_allocator *source;
 };
 
 /// A dense tensor that owns its bytes.
@@ -71,6 +103,19 @@ struct Tensor {
   template <class T> const T *as() const {
     return reinterpret_cast<const T *>(data.data());
   }
+};
+
+struct NamedTensor {
+  std::string name;
+  Tensor value;
+};
+
+/// An array of the caller's, row-major, aligned to its elements.
+struct ArrayView {
+  std::string name;
+  DType type = DType::F32;
+  std::vector<int64_t> shape;
+  const void *data = nullptr;
 };
 
 /// The product of the sizes, or -1 where it overflows or a size is negative.

@@ -276,6 +276,9 @@ Result<DataSource> DataSource::open(DataSpec spec,
       return source;
     return notFound(name);
   }
+  if (name == "memory")
+    return Error{"the model's `data memory` is given by the program that "
+                 "trains it; give a file with --data"};
   if (name != "csv" && name != "npz")
     return Error{fmt::format("data set '{}' is not supported", name),
                  ErrorKind::Unsupported};

@@ -34,7 +34,7 @@ std::string nativeCpu() {
 
 Result<Artifacts> Artifacts::open(CompileOptions options) {
   Artifacts artifacts;
-  if (fs::path(options.path).extension() == ".so") {
+  if (!options.text && fs::path(options.path).extension() == ".so") {
     if (!options.sets.empty() || !options.disabledPasses.empty())
       return Error{fmt::format("'{}' is compiled already: {} needs the model "
                                "file",
@@ -47,7 +47,9 @@ Result<Artifacts> Artifacts::open(CompileOptions options) {
     artifacts.options = std::move(options);
     return Result<Artifacts>(std::move(artifacts));
   }
-  auto text = readFile(options.path, maxModelBytes);
+  Result<std::string> text = options.text
+                                 ? Result<std::string>(*options.text)
+                                 : readFile(options.path, maxModelBytes);
   if (!text)
     return text.error();
   if (text->find('\0') != std::string::npos)
@@ -170,7 +172,8 @@ Result<std::string> Artifacts::compile(const std::string &key,
   std::istringstream lines(*read);
   std::error_code code;
   for (std::string file; std::getline(lines, file);) {
-    if (file.empty() || fs::equivalent(file, options.path, code))
+    if (file.empty() || file == options.path ||
+        fs::equivalent(file, options.path, code))
       continue;
     auto content = readFile(file);
     if (!content)

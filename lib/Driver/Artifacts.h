@@ -6,6 +6,7 @@
 #include "Driver/Cache.h"
 #include "varve/Result.h"
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,11 +14,13 @@ namespace varve {
 
 /// What the artifacts of one program have in common.
 struct CompileOptions {
-  std::string path;              ///< the model file
+  std::string path; ///< the model file; stands in diagnostics
   std::vector<std::string> sets; ///< "KEY=EXPR", later ones win
   std::string cpu;               ///< empty: this machine's
   std::vector<std::string> disabledPasses;
   bool profile = false; ///< counts the time of each kernel
+  /// The model, instead of what the file holds.
+  std::optional<std::string> text = {};
 };
 
 class Artifacts {

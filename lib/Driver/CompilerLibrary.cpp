@@ -1,5 +1,6 @@
 // The compiler, loaded only when it is needed.
 #include "Driver/CompilerLibrary.h"
+#include <cstring>
 #include <dlfcn.h>
 #include <filesystem>
 #include <fmt/format.h>
@@ -12,11 +13,18 @@ namespace fs = std::filesystem;
 
 constexpr const char *fileName = "libVarveCompiler.so";
 
-// In the build folder and after installation the library's folder stands
-// beside the program's. Else the loader looks for it.
+// Beside the shared library that this code is in, if it is in one. In the build
+// folder and after installation the library's folder stands beside the
+// program's. Else the loader looks for it.
 const std::string &libraryPath() {
   static const std::string path = [] {
     std::error_code code;
+    Dl_info here;
+    if (dladdr(reinterpret_cast<const void *>(&libraryPath), &here) &&
+        here.dli_fname && std::strchr(here.dli_fname, '/'))
+      if (fs::path file = fs::path(here.dli_fname).parent_path() / fileName;
+          fs::exists(file, code))
+        return file.string();
     fs::path program = fs::read_symlink("/proc/self/exe", code).parent_path();
     for (const char *folder : {"../lib", "../" VARVE_INSTALL_LIBDIR, "."})
       if (fs::path file = program / folder / fileName; fs::exists(file, code))
@@ -36,12 +44,14 @@ Result<CompilerLibrary> loadOnce() {
   CompilerLibrary library;
   library.compile = reinterpret_cast<decltype(&::varve_compile)>(
       dlsym(handle, "varve_compile"));
-  library.check = reinterpret_cast<decltype(&::varve_check)>(
-      dlsym(handle, "varve_check"));
+  library.check =
+      reinterpret_cast<decltype(&::varve_check)>(dlsym(handle, "varve_check"));
   library.clear = reinterpret_cast<decltype(&::varve_compile_result_clear)>(
       dlsym(handle, "varve_compile_result_clear"));
+  library.version = reinterpret_cast<decltype(&::varve_compiler_version)>(
+      dlsym(handle, "varve_compiler_version"));
   if (!api || api() != VARVE_COMPILER_API || !library.compile ||
-      !library.check || !library.clear)
+      !library.check || !library.clear || !library.version)
     return Error{
         fmt::format("'{}' is another version of the compiler", libraryPath()),
         ErrorKind::Unsupported};

@@ -13,6 +13,7 @@ struct CompilerLibrary {
   decltype(&::varve_compile) compile = nullptr;
   decltype(&::varve_check) check = nullptr;
   decltype(&::varve_compile_result_clear) clear = nullptr;
+  decltype(&::varve_compiler_version) version = nullptr;
 
   /// Loads it, once for the process; it is never unloaded.
   static Result<CompilerLibrary> load();

@@ -89,7 +89,7 @@ bool Importer::readData(Frame &frame, const ast::Data &data) {
   info.dataName = name;
   // Which of them can be read is for the reader to say.
   static const std::vector<std::string> readers = {
-      "csv", "npz", "images", "image_pairs", "text", "parallel_text"};
+      "csv", "npz", "memory", "images", "image_pairs", "text", "parallel_text"};
   bool declared = llvm::is_contained(readers, name);
   auto known = knownSets().find(name);
   if (!declared && known == knownSets().end()) {

@@ -8,17 +8,12 @@
 #include "Learn/Program.h"
 #include "Learn/Report.h"
 #include "varve/Result.h"
+#include "varve/Training.h"
 #include <map>
 #include <string>
 #include <vector>
 
 namespace varve {
-
-/// What a step takes besides data, the same for all functions of a run.
-struct StepSettings {
-  int64_t seed = 0, epoch = 0, epochs = 0, steps = 0;
-  std::map<std::string, double> hyper; ///< others keep their default
-};
 
 class Call {
 public:

@@ -7,6 +7,7 @@ namespace varve {
 
 struct Program::Impl {
   ArtifactSource source;
+  const varve_allocator *allocator = nullptr;
   double sourceSeconds = 0;
   Manifest manifest;
   std::vector<void *> handles;
@@ -58,7 +59,7 @@ Program::Impl::load(const ArtifactRequest &request) {
 Status Program::Impl::use(const varve_artifact *artifact) {
   varve_error error;
   if (!session)
-    session = varve_session_create(artifact, nullptr, &error);
+    session = varve_session_create(artifact, allocator, &error);
   else if (!varve_session_attach(session, artifact, &error))
     return Error{error.message};
   if (!session)
@@ -73,8 +74,10 @@ Program &Program::operator=(Program &&) noexcept = default;
 Program::~Program() = default;
 
 Result<Program> Program::open(ArtifactSource source, int64_t threads,
-                              const ArtifactRequest &first) {
+                              const ArtifactRequest &first,
+                              const varve_allocator *allocator) {
   auto impl = std::make_unique<Impl>();
+  impl->allocator = allocator;
   impl->source = std::move(source);
   Result<const varve_artifact *> artifact = impl->load(first);
   if (!artifact)

@@ -31,8 +31,10 @@ using ArtifactSource =
 class Program {
 public:
   /// Gets and loads a first function. `threads` 0: as many as there are CPUs.
+  /// `allocator` gives the memory of state and scratch; null: the C library.
   static Result<Program> open(ArtifactSource source, int64_t threads,
-                              const ArtifactRequest &first);
+                              const ArtifactRequest &first,
+                              const varve_allocator *allocator = nullptr);
 
   Program(Program &&) noexcept;
   Program &operator=(Program &&) noexcept;

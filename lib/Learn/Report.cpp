@@ -7,8 +7,6 @@
 
 namespace varve {
 
-TrainObserver::~TrainObserver() = default;
-
 void TextReporter::onStep(const StepReport &report) {
   if (!terminal)
     return;

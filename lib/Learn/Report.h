@@ -3,43 +3,14 @@
 #ifndef VARVE_LEARN_REPORT_H
 #define VARVE_LEARN_REPORT_H
 
+#include "varve/Training.h"
 #include <cstdint>
 #include <cstdio>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 namespace varve {
-
-/// A named mean over samples: "loss", "accuracy", "val_loss".
-using Measure = std::pair<std::string, double>;
-
-/// Where a run stands after a step.
-struct StepReport {
-  int64_t epoch = 0, epochs = 0; ///< epoch under way, from 1; in all
-  int64_t step = 0, steps = 0;   ///< done in this epoch; in it in all
-  double loss = 0;               ///< mean so far in this epoch
-  double seconds = 0;            ///< since the epoch or its resume began
-  double samplesPerSecond = 0;
-};
-
-/// An epoch that is done, validation included.
-struct EpochReport {
-  int64_t epoch = 0, epochs = 0;
-  std::vector<Measure> measures;
-  double seconds = 0, samplesPerSecond = 0; ///< of the training steps
-};
-
-class TrainObserver {
-public:
-  virtual ~TrainObserver();
-  /// Called after each step: must be quick and must not allocate.
-  virtual void onStep(const StepReport &report) {}
-  virtual void onEpoch(const EpochReport &report) {}
-  /// Something to know: "resumed at epoch 3", "stopped early".
-  virtual void onNote(std::string_view text) {}
-};
 
 /// Epoch lines, and on a terminal a progress bar rewritten ten times a second.
 class TextReporter : public TrainObserver {

@@ -54,7 +54,10 @@ private:
     return {settings.seed, progress.epoch, epochs, steps, settings.hyper};
   }
   bool done() const { return progress.stopped || progress.totalSteps >= steps; }
-  bool cancelled() const { return options.cancel && *options.cancel; }
+  bool cancelled() const {
+    return (options.cancel && *options.cancel) ||
+           (options.observer && options.observer->cancelled());
+  }
 
   Program &program;
   const Dataset &data;
@@ -75,9 +78,13 @@ private:
 /// Settings, data split, functions.
 Status Trainer::prepare() {
   const Manifest &manifest = program.manifest();
-  folder = checkpointFolder(options, manifest.model);
+  folder =
+      options.checkpoint.empty() ? options.interrupted : options.checkpoint;
   std::optional<TrainProgress> found;
   if (options.resume) {
+    if (folder.empty())
+      return Error{"there is no folder of a checkpoint to resume from",
+                   ErrorKind::Usage};
     auto read = readProgress(folder, program);
     if (!read)
       return read.error();
@@ -183,12 +190,13 @@ Status Trainer::begin(bool resumed) {
   }
   if (options.resume)
     note(fmt::format("no checkpoint in {}: training starts", folder));
-  if (Status drawn =
-          program.initialize(static_cast<uint64_t>(progress.settings.seed));
-      !drawn)
-    return drawn;
-  std::string weights =
-      options.initFrom.value_or(program.manifest().train->initFrom);
+  std::string weights = options.initFrom.value_or("");
+  if (!options.keepState) {
+    auto seed = static_cast<uint64_t>(progress.settings.seed);
+    if (Status drawn = program.initialize(seed); !drawn)
+      return drawn;
+    weights = options.initFrom.value_or(program.manifest().train->initFrom);
+  }
   if (weights.empty())
     return {};
   auto unknown = loadWeights(program, weights);
@@ -282,7 +290,7 @@ Result<Trainer::Next> Trainer::afterStep(const Call &call,
     return Next::GoOn;
   bool stop = cancelled(); // read once: it may change at any time
   bool due = checkpointEvery && progress.totalSteps % checkpointEvery == 0;
-  if (stop || (due && !options.checkpoint.empty()))
+  if ((stop && !folder.empty()) || (due && !options.checkpoint.empty()))
     if (Status saved = save(); !saved)
       return saved.error();
   if (!stop)
@@ -316,7 +324,7 @@ Result<Trainer::Next> Trainer::endEpoch(double seconds, int64_t samplesSeen) {
     std::fill(progress.sums.begin(), progress.sums.end(), 0);
   }
   bool stop = cancelled() && !done();
-  if (stop || !options.checkpoint.empty())
+  if ((stop && !folder.empty()) || !options.checkpoint.empty())
     if (Status saved = save(); !saved)
       return saved.error();
   if (!stop)

@@ -46,7 +46,8 @@ public:
 private:
   void allocate(const Program &program);
 
-  std::vector<std::vector<std::byte>> buffers; ///< by state; empty: not held
+  /// By state; empty: not held.
+  std::vector<std::vector<std::byte, AlignedAllocator<std::byte>>> buffers;
 };
 
 } // namespace varve

@@ -2,6 +2,7 @@
 #include "varve/Tensor.h"
 #include <array>
 #include <cassert>
+#include <new>
 
 namespace varve {
 namespace {
@@ -26,7 +27,36 @@ constexpr std::array<DTypeInfo, 13> dtypes = {{{"f16", 2},
                                                {"u64", 8},
                                                {"bool", 1}}};
 
+thread_local const varve_allocator *current = nullptr;
+
 } // namespace
+
+const varve_allocator *currentAllocator() { return current; }
+
+AllocatorScope::AllocatorScope(const varve_allocator *allocator)
+    : before(current) {
+  current = allocator;
+}
+
+AllocatorScope::~AllocatorScope() { current = before; }
+
+void *allocateAligned(const varve_allocator *allocator, size_t bytes) {
+  if (!allocator)
+    return ::operator new(bytes, std::align_val_t(VARVE_ALIGNMENT));
+  void *memory =
+      allocator->allocate(allocator->context, bytes, VARVE_ALIGNMENT);
+  if (!memory)
+    throw std::bad_alloc();
+  return memory;
+}
+
+void releaseAligned(const varve_allocator *allocator, void *memory,
+                    size_t bytes) {
+  if (allocator)
+    allocator->release(allocator->context, memory, bytes);
+  else
+    ::operator delete(memory, std::align_val_t(VARVE_ALIGNMENT));
+}
 
 size_t byteSize(DType type) { return dtypes[static_cast<size_t>(type)].bytes; }
 

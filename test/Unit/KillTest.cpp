@@ -106,6 +106,7 @@ TEST(Kill, InterruptSavesAndResumes) {
   } signaller;
   options = optionsIn(folder);
   options.checkpoint.clear(); // nothing but the interruption writes one
+  options.interrupted = folder / "w.checkpoint";
   options.observer = &signaller;
   {
     InterruptFlag interrupt;

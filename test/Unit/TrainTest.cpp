@@ -192,6 +192,7 @@ TEST(Train, InterruptedAtEachStepAndResumedIsNeverStopped) {
   options.out = stopped / "w.safetensors";
   options.observer = &stopper;
   options.cancel = &stopper.flag;
+  options.interrupted = checkpointFolder(options, "tiny");
   options.resume = true;
   int64_t runs = 0;
   for (bool ended = false; !ended && runs < 100; ++runs) {

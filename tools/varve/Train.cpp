@@ -32,6 +32,7 @@ TrainOptions optionsOf(const TrainArgs &args, TrainOptions options) {
         std::filesystem::path(args.model.file).stem().string() + ".safetensors";
   options.checkpoint = args.checkpoint;
   options.resume = args.resume;
+  options.interrupted = checkpointFolder(options, "");
   return options;
 }
 
