@@ -38,10 +38,10 @@ class TrainObserver {
 public:
   virtual ~TrainObserver() = default;
   /// Called after each step: must be quick and must not allocate.
-  virtual void onStep(const StepReport &report) {}
-  virtual void onEpoch(const EpochReport &report) {}
+  virtual void onStep(const StepReport &) {}
+  virtual void onEpoch(const EpochReport &) {}
   /// Something to know: "resumed at epoch 3", "stopped early".
-  virtual void onNote(std::string_view text) {}
+  virtual void onNote(std::string_view) {}
   /// Asked after each step: whether training is to stop there.
   virtual bool cancelled() { return false; }
 };

@@ -54,6 +54,8 @@ Status checkInputs(const varve_function_desc &function, int64_t samples,
     if (!value)
       return Error{fmt::format("input '{}' ({}) is missing", desc.name,
                                toString(typeOf(desc), wanted))};
+    if (!value->data)
+      return Error{fmt::format("input '{}' has no data", desc.name)};
     if (value->type != typeOf(desc) || value->shape != wanted)
       return Error{fmt::format("input '{}' is {}, the model takes {}",
                                desc.name, toString(value->type, value->shape),

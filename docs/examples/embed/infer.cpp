@@ -17,7 +17,7 @@ static Status run(char **argv) {
   if (auto unknown = session->loadWeights(argv[2]); !unknown)
     return unknown.error();
 
-  const float x[] = {0, 0, 0.6f, 0, 0, -0.6f, 0.9f, 0.9f};
+  const float x[] = {0, 0, 0.3f, 0, 0, -0.95f, 0.9f, 0.9f};
   auto outputs = session->run({{"x", DType::F32, {4, 2}, x}});
   if (!outputs)
     return outputs.error();

@@ -1,5 +1,5 @@
 /* Trains points.varve step by step, the last batch included: `train FILE`. */
-#include "ring.h"
+#include "circle.h"
 #include "varve-c/Varve.h"
 #include <stdio.h>
 
@@ -19,9 +19,10 @@ int main(int argc, char **argv) {
   if (status == VARVE_OK)
     status = varve_instance_open(model, NULL, &net, &error);
   for (int epoch = 0; epoch < 30; epoch++) {
-    ring_points((uint64_t)epoch + 3, POINTS, x, kind);
+    circle_points((uint64_t)epoch + 3, POINTS, x, kind);
     for (int from = 0; from < POINTS && status == VARVE_OK; from += BATCH) {
-      x_shape[0] = kind_shape[0] = POINTS - from < BATCH ? POINTS - from : BATCH;
+      x_shape[0] = kind_shape[0] =
+          POINTS - from < BATCH ? POINTS - from : BATCH;
       varve_array batch[] = {{"x", VARVE_F32, 2, x_shape, x + 2 * from},
                              {"kind", VARVE_U8, 1, kind_shape, kind + from}};
       status = varve_instance_step(net, batch, 2, &loss, &error);

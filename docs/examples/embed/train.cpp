@@ -1,6 +1,6 @@
 // Trains a model in epochs: `train points.varve WEIGHTS` on points made here,
 // `train mnist_mlp.varve WEIGHTS FOLDER` on the data set in a folder.
-#include "ring.h"
+#include "circle.h"
 #include "varve/Runtime.h"
 #include <cstdio>
 
@@ -19,7 +19,7 @@ struct Progress : TrainObserver {
 static Result<Samples> points(Session &session, uint64_t seed) {
   std::vector<float> x(2 * 1000);
   std::vector<uint8_t> kind(1000);
-  ring_points(seed, 1000, x.data(), kind.data());
+  circle_points(seed, 1000, x.data(), kind.data());
   return session.samples({{"x", DType::F32, {1000, 2}, x.data()},
                           {"kind", DType::U8, {1000}, kind.data()}});
 }
