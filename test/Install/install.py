@@ -35,7 +35,12 @@ def main():
         varve = os.path.join(prefix, "bin", "varve")
         run(varve, "compile", model, "-o", "model.so", folder=folder)
 
-        options = [f"-DCMAKE_PREFIX_PATH={prefix}", f"-DMLIR_HINT={mlir}"]
+        examples = os.path.dirname(model)
+        options = [
+            f"-DCMAKE_PREFIX_PATH={prefix}",
+            f"-DMLIR_HINT={mlir}",
+            f"-DEXAMPLES={examples}",
+        ]
         configure = [cmake, "-G", "Ninja", "-S", consumer, "-B", "build"]
         run(*configure, *options, folder=folder)
         run(cmake, "--build", "build", folder=folder)
@@ -43,6 +48,9 @@ def main():
         assert out == "2 4 6 8\n", out
         out = run("build/register_passes", folder=folder)
         assert out == "partitioned\n", out
+        points = os.path.join(examples, "embed", "points.varve")
+        out = run("build/embed_train_c", points, folder=folder)
+        assert out.startswith("loss 0."), out
 
 
 if __name__ == "__main__":
