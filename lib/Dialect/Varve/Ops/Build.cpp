@@ -172,6 +172,14 @@ Value varve::buildReduction(LocBuilder &b, Value x, int64_t axis,
   return generic.getResult(0);
 }
 
+Value varve::holdIndex(LocBuilder &b, Value i, Type type, int64_t last) {
+  Type index = b.getIndexType();
+  i = varve::isUnsigned(type) ? Value(arith::IndexCastUIOp::create(b, index, i))
+                              : Value(arith::IndexCastOp::create(b, index, i));
+  i = arith::MinSIOp::create(b, i, arith::ConstantIndexOp::create(b, last));
+  return arith::MaxSIOp::create(b, i, arith::ConstantIndexOp::create(b, 0));
+}
+
 SmallVector<Value> varve::buildLoops(
     LocBuilder &b, ArrayRef<int64_t> shape, ArrayRef<Value> init,
     llvm::function_ref<SmallVector<Value>(LocBuilder &, ArrayRef<Value>,

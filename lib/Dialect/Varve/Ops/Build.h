@@ -81,6 +81,11 @@ mlir::Value buildGeneric(LocBuilder &b, mlir::RankedTensorType type,
 mlir::Value buildReduction(LocBuilder &b, mlir::Value x, int64_t axis,
                            mlir::TypedAttr init, ScalarBody body);
 
+/// `i`, an integer of type `type`, as an index held to [0, last]. (An unsigned
+/// number too large for a signed one is negative then, and held to 0.)
+mlir::Value holdIndex(LocBuilder &b, mlir::Value i, mlir::Type type,
+                      int64_t last);
+
 /// Sequential loops over `shape`, the last axis innermost: `body(at, carried)`
 /// gives the next values of what is carried, which begins as `init`.
 llvm::SmallVector<mlir::Value> buildLoops(

@@ -15,16 +15,6 @@ static int64_t hold(int64_t i, int64_t last) {
   return std::max<int64_t>(0, std::min(i, last));
 }
 
-/// `i`, an integer of type `type`, as an index in [0, last]. An unsigned number
-/// too large for a signed one is negative then, and held to 0 as in hold().
-static Value holdIndex(LocBuilder &b, Value i, Type type, int64_t last) {
-  Type index = b.getIndexType();
-  i = varve::isUnsigned(type) ? Value(arith::IndexCastUIOp::create(b, index, i))
-                              : Value(arith::IndexCastOp::create(b, index, i));
-  i = arith::MinSIOp::create(b, i, arith::ConstantIndexOp::create(b, last));
-  return arith::MaxSIOp::create(b, i, arith::ConstantIndexOp::create(b, 0));
-}
-
 static Type indexTypeOf(Value index) { return typeOf(index).getElementType(); }
 
 // ---- gather ----

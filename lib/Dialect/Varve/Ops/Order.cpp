@@ -181,23 +181,18 @@ LogicalResult TopKOp::inferReturnTypes(MLIRContext *context,
       {x.clone(shape), x.clone(shape).clone(IntegerType::get(context, 64))});
   return success();
 }
-// Each element goes down a list of k, which is in order, and changes places
-// with those that it goes before. Unused places have index -1, and everything
-// goes before them.
+// Each element goes down a list of k indices, which is in order, and changes
+// places with those that it goes before. Unused places have index -1, and
+// everything goes before them. The values follow from the indices.
 SmallVector<Value> TopKOp::lower(LocBuilder &b, Values operands) {
   Value x = operands[0];
-  auto list = signless(cast<RankedTensorType>(getValues().getType()));
+  auto type = typeOf(x);
   auto indices = cast<RankedTensorType>(getIndex().getType());
   Type element = elementOf(*this), i64 = b.getI64Type();
-  Value zero = scalar(b, list.getElementType(), 0);
   Value none = arith::ConstantOp::create(b, b.getI64IntegerAttr(-1));
-  auto filled = [&](RankedTensorType type, Value v) -> Value {
-    Value empty =
-        tensor::EmptyOp::create(b, type.getShape(), type.getElementType());
-    return linalg::FillOp::create(b, v, empty).getResult(0);
-  };
-  int64_t k = getK();
-  auto before = [&](LocBuilder &in, Value v, Value w) -> Value {
+  Value empty = tensor::EmptyOp::create(b, indices.getShape(), i64);
+  Value filled = linalg::FillOp::create(b, none, empty).getResult(0);
+  auto goesFirst = [&](LocBuilder &in, Value v, Value w) -> Value {
     if (isFloat(v)) {
       using P = arith::CmpFPredicate;
       Value more = arith::CmpFOp::create(in, P::OGT, v, w);
@@ -210,32 +205,42 @@ SmallVector<Value> TopKOp::lower(LocBuilder &b, Values operands) {
                                         : arith::CmpIPredicate::sgt;
     return arith::CmpIOp::create(in, p, v, w);
   };
+  // x in the row of `at` where index i says; anywhere for an unused place.
+  auto valueAt = [&](LocBuilder &in, Values at, Value i) -> Value {
+    SmallVector<Value> place(at.drop_back());
+    place.push_back(holdIndex(in, i, i64, type.getShape().back() - 1));
+    return tensor::ExtractOp::create(in, x, place);
+  };
   auto insertOne = [&](LocBuilder &in, Values at, Values carried) {
-    Value v = tensor::ExtractOp::create(in, x, at);
     Value i = arith::IndexCastOp::create(in, i64, at.back());
-    SmallVector<Value> init{carried[0], carried[1], v, i};
+    Value v = tensor::ExtractOp::create(in, x, at);
     auto down = [&](LocBuilder &in2, Values place, Values c) {
       SmallVector<Value> to(at.drop_back());
       to.push_back(place[0]);
-      Value w = tensor::ExtractOp::create(in2, c[0], to);
-      Value j = tensor::ExtractOp::create(in2, c[1], to);
+      Value j = tensor::ExtractOp::create(in2, c[0], to);
+      Value w = valueAt(in2, at, j);
       Value unused =
           arith::CmpIOp::create(in2, arith::CmpIPredicate::eq, j, none);
-      Value wins = arith::OrIOp::create(in2, unused, before(in2, c[2], w));
-      auto choose = [&](Value a, Value b) -> Value {
-        return arith::SelectOp::create(in2, wins, a, b);
+      Value wins = arith::OrIOp::create(in2, unused, goesFirst(in2, c[1], w));
+      auto choose = [&](Value first, Value second) -> Value {
+        return arith::SelectOp::create(in2, wins, first, second);
       };
-      return SmallVector<Value>{
-          tensor::InsertOp::create(in2, choose(c[2], w), c[0], to),
-          tensor::InsertOp::create(in2, choose(c[3], j), c[1], to),
-          choose(w, c[2]), choose(j, c[3])};
+      Value stays = choose(c[2], j);
+      return SmallVector<Value>{tensor::InsertOp::create(in2, stays, c[0], to),
+                                choose(w, c[1]), choose(j, c[2])};
     };
-    SmallVector<Value> done = buildLoops(in, {k}, init, down);
-    done.truncate(2);
-    return done;
+    return SmallVector<Value>{
+        buildLoops(in, {getK()}, {carried[0], v, i}, down)[0]};
   };
-  return buildLoops(b, typeOf(x).getShape(),
-                    {filled(list, zero), filled(indices, none)}, insertOne);
+  Value index = buildLoops(b, type.getShape(), {filled}, insertOne)[0];
+  Value values = buildGeneric(b, type.clone(indices.getShape()), {index},
+                              [&](LocBuilder &in, Values v) {
+                                SmallVector<Value> at;
+                                for (int64_t d = 0; d < type.getRank(); ++d)
+                                  at.push_back(linalg::IndexOp::create(in, d));
+                                return valueAt(in, at, v[0]);
+                              });
+  return {values, index};
 }
 void TopKOp::evaluate(ArrayRef<RefTensor> in, MutableArrayRef<RefTensor> out) {
   const RefTensor &x = in[0];
