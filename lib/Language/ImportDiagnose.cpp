@@ -10,7 +10,7 @@ namespace varve::importer {
 
 /// Statements and calls that one import may run: a guard against texts like
 /// `repeat i in 0..1_000_000_000 { }`.
-constexpr uint64_t maxSteps = 2'000'000;
+constexpr uint64_t maxSteps = 500'000;
 
 static bool isDigit(char c) { return c >= '0' && c <= '9'; }
 /// What makes a number part of a name or a fraction.

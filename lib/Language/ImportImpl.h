@@ -362,6 +362,7 @@ private:
                        llvm::StringRef kind);
   void addResult(mlir::Value value, const std::string &name,
                  const std::string &kind);
+  mlir::Value useState(StateOp state);
   void finishFunction(bool updates);
   void prune();
   void gatherSamples(Frame &frame);
@@ -452,7 +453,7 @@ private:
   int currentLayer = -1;
   LayerListener listener{*this};
   std::vector<mlir::Value> returned;
-  std::vector<mlir::Attribute> returnedInfo;
+  std::vector<mlir::Attribute> returnedInfo, uses;
   StateOp counter;
   /// The training step was built: no other function has more state.
   bool stateComplete = false;

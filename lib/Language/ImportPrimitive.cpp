@@ -117,8 +117,15 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
       operands.append(items.begin(), items.end());
       continue;
     }
-    if (type.kind != TypeKind::Tensor || argument.value.is(Datum::Kind::None))
+    if (type.kind != TypeKind::Tensor)
       continue;
+    if (argument.value.is(Datum::Kind::None)) {
+      if (argument.input->fallback)
+        continue;
+      return error(frame, argument.span,
+                   "`" + argument.input->name.text + "` of `" + name + "` is " +
+                       print(type) + ", this is none");
+    }
     Datum operand = argument.value;
     const std::string &kind = type.name.text;
     bool known = kind != "any" && kind != "float";

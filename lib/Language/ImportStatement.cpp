@@ -227,7 +227,7 @@ void Importer::declareVariable(Frame &frame, const ast::Variable &node) {
   if (!variable.declared) {
     variable.declared = true;
     variable.place = place;
-    variable.value = func.addUse(variable.op);
+    variable.value = useState(variable.op);
   }
   frame.names[node.name.text] = Datum::of(variable.value);
   frame.states[node.name.text] = key;

@@ -36,7 +36,14 @@ void Importer::beginFunction(const std::string &name, int64_t batch) {
                         /*learns=*/false);
   Block *body = &func.getBody().emplaceBlock();
   builder.setInsertionPointToEnd(body);
-  step = func.addUse(counter);
+  uses.clear();
+  step = useState(counter);
+}
+
+// `FuncOp::addUse` writes all uses anew; there may be thousands.
+Value Importer::useState(StateOp state) {
+  uses.push_back(FlatSymbolRefAttr::get(state.getSymNameAttr()));
+  return func.getBody().addArgument(state.getType(), state.getLoc());
 }
 
 Value Importer::addInput(Type type, const std::string &name, StringRef kind) {
@@ -76,13 +83,13 @@ void Importer::prune() {
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
     if (isOpTriviallyDead(&op))
       op.erase();
-  SmallVector<Attribute> inputs, uses;
+  SmallVector<Attribute> inputs, used;
   unsigned count = func.getNumInputs();
   llvm::BitVector dead(body.getNumArguments());
   for (BlockArgument argument : body.getArguments()) {
     unsigned i = argument.getArgNumber();
     bool input = i < count;
-    Attribute entry = input ? func.getInputs()[i] : func.getUses()[i - count];
+    Attribute entry = input ? func.getInputs()[i] : uses[i - count];
     bool keep = !argument.use_empty();
     if (input) {
       StringRef kind = ::mlir::cast<DictionaryAttr>(entry)
@@ -91,13 +98,13 @@ void Importer::prune() {
       keep |= kind == "input" || kind == "indices";
     }
     if (keep)
-      (input ? inputs : uses).push_back(entry);
+      (input ? inputs : used).push_back(entry);
     else
       dead.set(i);
   }
   body.eraseArguments(dead);
   func.setInputsAttr(builder.getArrayAttr(inputs));
-  func.setUsesAttr(builder.getArrayAttr(uses));
+  func.setUsesAttr(builder.getArrayAttr(used));
 }
 
 // ---- samples ----
