@@ -93,12 +93,6 @@ Result<CheckedProgram> CheckedProgram::compile(ModuleOp module,
                                                const PipelineOptions &options,
                                                uint64_t seed) {
   CheckedProgram p;
-  // Types go when the program is lowered.
-  ProgramOp program = *module.getOps<ProgramOp>().begin();
-  FuncOp func = *program.getOps<FuncOp>().begin();
-  for (Value v :
-       func.getReturn().getValues().take_front(func.getResults().size()))
-    p.results.push_back(cast<RankedTensorType>(v.getType()));
   OwningOpRef<ModuleOp> declared(module.clone());
   if (options.startFrom < Phase::Lower) {
     PipelineOptions declare = options;
@@ -107,9 +101,14 @@ Result<CheckedProgram> CheckedProgram::compile(ModuleOp module,
     if (auto done = runPipeline(*declared, declare); !done)
       return done.error();
   }
+  // Types as the update leaves them: they go when the program is lowered.
   ProgramOp whole = *declared->getOps<ProgramOp>().begin();
   for (StateOp state : whole.getOps<StateOp>())
     p.states.push_back(state.getTensorType());
+  FuncOp func = *whole.getOps<FuncOp>().begin();
+  for (Value v :
+       func.getReturn().getValues().take_front(func.getResults().size()))
+    p.results.push_back(cast<RankedTensorType>(v.getType()));
 
   Result<ArtifactDescription> description = runPipeline(module, options);
   if (!description)

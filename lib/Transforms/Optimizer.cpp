@@ -6,19 +6,26 @@ using namespace mlir;
 using namespace varve;
 
 FailureOr<OptimizerKind> OptimizerKind::get(Location loc,
-                                            DictionaryAttr optimizer) {
+                                            DictionaryAttr train) {
+  auto optimizer = train.getAs<DictionaryAttr>("optimizer");
   auto name = optimizer ? optimizer.getAs<StringAttr>("name") : StringAttr();
   if (!name)
     return emitError(loc) << "no optimizer is given";
   OptimizerKind kind;
-  auto number = [&](StringRef key) {
-    auto value = optimizer.getAs<FloatAttr>(key);
-    return value ? value.getValueAsDouble() : 0.0;
+  SmallVector<DictionaryAttr> all = {optimizer};
+  if (auto groups = train.getAs<ArrayAttr>("groups"))
+    llvm::append_range(all, groups.getAsRange<DictionaryAttr>());
+  // One group is enough: elsewhere the value is 0, which changes nothing.
+  auto isUsed = [&](StringRef key) {
+    return llvm::any_of(all, [&](DictionaryAttr values) {
+      auto value = values.getAs<FloatAttr>(key);
+      return value && value.getValueAsDouble() != 0;
+    });
   };
   auto flag = optimizer.getAs<BoolAttr>("nesterov");
   kind.nesterov = flag && flag.getValue();
-  kind.momentum = number("momentum") != 0;
-  kind.decay = number("weight_decay") != 0;
+  kind.momentum = isUsed("momentum");
+  kind.decay = isUsed("weight_decay");
   if (name == "sgd")
     kind.name = Sgd;
   else if (name == "adam")

@@ -13,9 +13,10 @@ struct OptimizerKind {
   enum Name { Sgd, Adam, AdamW, RmsProp, Adagrad } name = Sgd;
   bool momentum = false, nesterov = false, decay = false;
 
-  /// From a `train` dictionary's `optimizer`; fails with a diagnostic at `loc`.
+  /// From a `train` dictionary: what its `optimizer` or one of its `groups`
+  /// asks for. Fails with a diagnostic at `loc`.
   static mlir::FailureOr<OptimizerKind> get(mlir::Location loc,
-                                            mlir::DictionaryAttr optimizer);
+                                            mlir::DictionaryAttr train);
   /// The slots of each parameter: "m", "v", ...
   llvm::SmallVector<llvm::StringRef> slots() const;
 };

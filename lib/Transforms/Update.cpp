@@ -39,6 +39,8 @@ private:
   /// The hyperparameter `key` of a parameter: its last group's that has it,
   /// else the optimizer's.
   Value hyper(StringRef parameter, StringRef key);
+  /// The same of what the text alone decides.
+  bool flag(StringRef parameter, StringRef key);
   Value hyperInput(const Twine &name, double value);
   FloatAttr numberOf(DictionaryAttr values, StringRef key);
   void clip();
@@ -133,6 +135,16 @@ Value UpdateBuilder::hyper(StringRef parameter, StringRef key) {
   return hyperInput("optimizer." + key, value ? value.getValueAsDouble() : 0.0);
 }
 
+bool UpdateBuilder::flag(StringRef parameter, StringRef key) {
+  auto value = train.getAs<DictionaryAttr>("optimizer").getAs<BoolAttr>(key);
+  if (auto groups = train.getAs<ArrayAttr>("groups"))
+    for (auto group : groups.getAsRange<DictionaryAttr>())
+      if (auto own = group.getAs<BoolAttr>(key))
+        if (Patterns(group.getAs<ArrayAttr>("patterns")).match(parameter))
+          value = own;
+  return value && value.getValue();
+}
+
 // By value, then by the norm of all gradients together: g min(1, c / (norm +
 // 1e-6)), PyTorch's order and constant.
 void UpdateBuilder::clip() {
@@ -193,7 +205,9 @@ LogicalResult UpdateBuilder::run() {
         slots.push_back(program.lookupSymbol<StateOp>(slotName(name, slot)));
         in.slots.push_back(func.addUse(slots.back()));
       }
-      SmallVector<Value> values = buildStep(b, kind, in);
+      OptimizerKind own = kind;
+      own.nesterov = flag(name, "nesterov");
+      SmallVector<Value> values = buildStep(b, own, in);
       updates.push_back(FlatSymbolRefAttr::get(g.parameter.getSymNameAttr()));
       for (StateOp slot : slots)
         updates.push_back(FlatSymbolRefAttr::get(slot.getSymNameAttr()));
@@ -247,9 +261,8 @@ struct UpdatePass : public varve::impl::UpdateBase<UpdatePass> {
         }
       return;
     }
-    FailureOr<OptimizerKind> kind = OptimizerKind::get(
-        program.getLoc(),
-        program.getTrainAttr().getAs<DictionaryAttr>("optimizer"));
+    FailureOr<OptimizerKind> kind =
+        OptimizerKind::get(program.getLoc(), program.getTrainAttr());
     if (failed(kind))
       return signalPassFailure();
     declareSlots(program, *kind);

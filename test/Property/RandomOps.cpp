@@ -224,6 +224,8 @@ bool Writer::matmul() {
     std::swap(perm[rank - 1], perm[rank - 2]);
     x = value("transpose", x, list("perm", perm));
   }
+  if (!x)
+    return false;
   Shape other(typeOf(x).getShape());
   int64_t k = dim(x, rank - 1), n = size();
   if (typeOf(x).getNumElements() * n > maxProducts)

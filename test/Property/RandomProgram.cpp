@@ -18,7 +18,7 @@ Shape Writer::shape(int64_t rank) {
   for (int64_t d = 0, elements = 1; d < rank; ++d) {
     int64_t n = size();
     if (elements * n > maxElements)
-      n = 1 + draw(3);
+      n = 1;
     elements *= n;
     drawn.push_back(n);
   }
