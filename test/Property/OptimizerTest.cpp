@@ -107,6 +107,12 @@ w -= 0.1 * (isBias ? g : g + 0.9 * m);
 }
 , 0, 0.1
 }
+, {"Schedule",
+   "optimizer sgd(lr: 0.1)\n  schedule minimum((step + 1) / 4.0, 1)",
+   RULE{w -= 0.1 * std::min(t / 4.0, 1.0) * g;
+}
+}
+,
 }
 ;
 
