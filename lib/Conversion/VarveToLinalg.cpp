@@ -1,5 +1,6 @@
 // Programs to functions over linalg on tensors. The function's shape and its
 // buffers are made here; what an operation becomes, the operation knows.
+#include "Dialect/Varve/Ops/Build.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -13,13 +14,6 @@ namespace varve {
 #define GEN_PASS_DEF_CONVERTVARVETOLINALG
 #include "varve/Conversion/Passes.h.inc"
 } // namespace varve
-
-static Type signless(Type type) {
-  auto integer = dyn_cast<IntegerType>(type);
-  if (!integer || integer.isSignless())
-    return type;
-  return IntegerType::get(type.getContext(), integer.getWidth());
-}
 
 static MemRefType bufferOf(Type type, AffineMap layout = {}) {
   auto tensor = cast<RankedTensorType>(type);
