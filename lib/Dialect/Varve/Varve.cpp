@@ -7,10 +7,7 @@ using namespace varve;
 #include "varve/Dialect/Varve/VarveInterfaces.cpp.inc"
 
 void VarveDialect::initialize() {
-  addOperations<
-#define GET_OP_LIST
-#include "varve/Dialect/Varve/VarveOps.cpp.inc"
-      >();
+  registerVarveDialectOperations(this);
 }
 
 mlir::Operation *VarveDialect::materializeConstant(mlir::OpBuilder &b,
@@ -22,6 +19,3 @@ mlir::Operation *VarveDialect::materializeConstant(mlir::OpBuilder &b,
     return nullptr;
   return ConstantOp::create(b, loc, type, elements);
 }
-
-#define GET_OP_CLASSES
-#include "varve/Dialect/Varve/VarveOps.cpp.inc"
