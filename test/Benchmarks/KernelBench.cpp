@@ -72,14 +72,19 @@ double processorTime() {
   return t.tv_sec + 1e-9 * t.tv_nsec;
 }
 
+/// Seconds of a call. Short ones are timed many together: reading the clock
+/// takes a fair part of a microsecond.
 double best(Crew &crew) {
   auto clock = crew.size() == 1 ? processorTime : now;
+  double t = now();
   crew.run();
+  const int calls = std::max(1., 2e-4 / (now() - t));
   double least = 1e9, end = now() + 1;
   for (int i = 0; i < 5 || now() < end; ++i) {
-    double t = clock();
-    crew.run();
-    least = std::min(least, clock() - t);
+    t = clock();
+    for (int c = 0; c < calls; ++c)
+      crew.run();
+    least = std::min(least, (clock() - t) / calls);
   }
   return least;
 }
@@ -151,17 +156,21 @@ int main(int argc, char **argv) {
     wholeModule(v, argv[3]);
     return 0;
   }
+  // B as the compiler stores a weight: in panels of 32 columns.
   Order panels{{0, 1}, 32};
-  contraction(v, 128, 128, 784, false, false);
-  contraction(v, 128, 128, 784, false, false, panels);
+  for (Order order : {panels, Order{}}) {
+    contraction(v, 128, 128, 784, false, false, order);
+    contraction(v, 512, 512, 512, false, false, order);
+    contraction(v, 2048, 2048, 2048, false, false, order);
+    contraction(v, 197, 3072, 768, false, false, order);
+    contraction(v, 197, 768, 3072, false, false, order);
+    contraction(v, 128, 10, 128, false, false, order);
+    contraction(v, 1, 4096, 1024, false, false, order);
+    contraction(v, 1, 1024, 4096, false, false, order);
+  }
+  // The gradient of a layer's input and of its weight.
   contraction(v, 128, 128, 784, false, true);
   contraction(v, 784, 128, 128, true, false);
-  contraction(v, 128, 10, 128, false, false);
   contraction(v, 128, 128, 10, false, true);
-  contraction(v, 512, 512, 512, false, false);
   contraction(v, 512, 512, 512, false, true);
-  contraction(v, 2048, 2048, 2048, false, false);
-  contraction(v, 197, 3072, 768, false, false);
-  contraction(v, 1, 4096, 1024, false, false);
-  contraction(v, 1, 1024, 4096, false, false, panels);
 }

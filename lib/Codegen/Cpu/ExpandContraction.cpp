@@ -247,6 +247,21 @@ void Contraction::eachTile(
 
 void Contraction::panel(Value lo, Value hi, int64_t columns) {
   const int64_t nv = vectorsIn(columns);
+  auto plus = [&](Value x, Value y) -> Value {
+    if (isa<FloatType>(element))
+      return arith::AddFOp::create(b, x, y);
+    return arith::AddIOp::create(b, x, y);
+  };
+  // -0 is the sum of nothing: it changes no first chunk, not even one of -0.
+  auto start = [&](const Position &p) {
+    TypedAttr nothing = isa<FloatType>(element)
+                            ? TypedAttr(b.getFloatAttr(element, -0.0))
+                            : b.getZeroAttr(element);
+    Value from = plainStart
+                     ? b.constant(nothing)
+                     : body.element(root.getDpsInits()[0], outPosition(p));
+    return vectors ? b.toVector(from) : from;
+  };
   auto partialAt = [&](Value place, int64_t i, int64_t j) {
     return b.scalarPart(Index::of(place, width) + (i * width + j * kLanes));
   };
@@ -262,86 +277,71 @@ void Contraction::panel(Value lo, Value hi, int64_t columns) {
       vector::StoreOp::create(b, v, partial, ValueRange{at});
   };
 
-  if (chunks == 1) {
-    Value count = b.index(K);
-    Index k0;
-    if (packed)
-      pack(k0, count, columns);
-    bool direct = plainStart && body.epilogueSize() <= 6;
-    eachTile(lo, hi, [&](Value row, Value, int64_t height) {
-      // A long epilogue is an update of large state: it comes from memory
-      // while the tile is multiplied.
-      for (int64_t i = 0; i < height && !direct && vectors; ++i)
-        for (int64_t j = 0; j < nv; ++j)
-          body.prefetch(outPosition(
-              position(Index::of(row) + i, j, {}, true, maskOf(columns, j))));
-      body.newPoint();
-      SmallVector<Value> sums = multiply(row, height, k0, count, columns);
-      for (int64_t i = 0; i < height; ++i)
+  // All chunks but the last leave their sums in scratch.
+  if (chunks > 1) {
+    eachTile(lo, hi, [&](Value row, Value place, int64_t height) {
+      b.loop(b.index(0), b.index(height), 1, [&](Value i) {
         for (int64_t j = 0; j < nv; ++j) {
           body.newPoint();
-          Value sum = sums[i * nv + j];
-          Position p =
-              position(Index::of(row) + i, j, {}, vectors, maskOf(columns, j));
-          if (!plainStart) {
-            Value from = body.element(root.getDpsInits()[0], outPosition(p));
-            from = vectors ? b.toVector(from) : from;
-            sum = isa<FloatType>(element)
-                      ? Value(arith::AddFOp::create(b, from, sum))
-                      : Value(arith::AddIOp::create(b, from, sum));
-          }
-          if (direct) {
-            body.know(root->getResult(0), sum);
-            body.storeYields(outPosition(p));
-          } else {
-            put(sum, partialAt(b.index(0), i, j));
-          }
+          Position p = position(Index::of(row) + Index::of(i), j, {}, vectors,
+                                maskOf(columns, j));
+          put(start(p), b.scalarPart(Index::of(place, width) +
+                                     Index::of(i, width) + j * kLanes));
         }
-      if (!direct)
-        epilogue(row, b.index(0), b.index(height), columns);
+      });
     });
-    return;
+    b.loop(b.index(0), b.index(chunks - 1), 1, [&](Value c) {
+      Index k0 = Index::of(c, options.kc);
+      Value count = b.index(options.kc);
+      if (packed)
+        pack(k0, count, columns);
+      eachTile(lo, hi, [&](Value row, Value place, int64_t height) {
+        SmallVector<Value> sums = multiply(row, height, k0, count, columns);
+        for (int64_t i = 0; i < height; ++i)
+          for (int64_t j = 0; j < nv; ++j) {
+            Value at = partialAt(place, i, j);
+            put(plus(get(at), sums[i * nv + j]), at);
+          }
+      });
+    });
   }
 
-  // -0 is the sum of nothing: it changes no first chunk, not even one of -0.
-  TypedAttr nothing = isa<FloatType>(element)
-                          ? TypedAttr(b.getFloatAttr(element, -0.0))
-                          : b.getZeroAttr(element);
+  // The last one finishes its tiles.
+  Index k0 = Index::of((chunks - 1) * options.kc);
+  Value count = b.index(K - (chunks - 1) * options.kc);
+  if (packed)
+    pack(k0, count, columns);
+  bool direct = (plainStart || chunks > 1) && body.epilogueSize() <= 6;
   eachTile(lo, hi, [&](Value row, Value place, int64_t height) {
-    b.loop(b.index(0), b.index(height), 1, [&](Value i) {
+    if (chunks == 1)
+      place = b.index(0);
+    // What a long epilogue updates, and the out of a large product, come from
+    // memory while the tile is multiplied.
+    for (int64_t i = 0; i < height && (!direct || chunks > 1) && vectors; ++i)
+      for (int64_t j = 0; j < nv; ++j)
+        body.prefetchOuts(outPosition(
+            position(Index::of(row) + i, j, {}, true, maskOf(columns, j))));
+    body.newPoint();
+    SmallVector<Value> sums = multiply(row, height, k0, count, columns);
+    for (int64_t i = 0; i < height; ++i)
       for (int64_t j = 0; j < nv; ++j) {
         body.newPoint();
-        Position p = position(Index::of(row) + Index::of(i), j, {}, vectors,
-                              maskOf(columns, j));
-        Value from = b.constant(nothing);
-        if (!plainStart)
-          from = body.element(root.getDpsInits()[0], outPosition(p));
-        Value at = b.scalarPart(Index::of(place, width) + Index::of(i, width) +
-                                j * kLanes);
-        put(vectors ? b.toVector(from) : from, at);
-      }
-    });
-  });
-  b.loop(b.index(0), b.index(chunks), 1, [&](Value c) {
-    Index k0 = Index::of(c, options.kc);
-    Value left = arith::SubIOp::create(b, b.index(K), b.scalarPart(k0));
-    Value count = b.min(left, b.index(options.kc));
-    if (packed)
-      pack(k0, count, columns);
-    eachTile(lo, hi, [&](Value row, Value place, int64_t height) {
-      SmallVector<Value> sums = multiply(row, height, k0, count, columns);
-      for (int64_t i = 0; i < height; ++i)
-        for (int64_t j = 0; j < nv; ++j) {
-          Value at = partialAt(place, i, j), v = sums[i * nv + j];
-          put(isa<FloatType>(element)
-                  ? Value(arith::AddFOp::create(b, get(at), v))
-                  : Value(arith::AddIOp::create(b, get(at), v)),
-              at);
+        Value sum = sums[i * nv + j], at = partialAt(place, i, j);
+        Position p =
+            position(Index::of(row) + i, j, {}, vectors, maskOf(columns, j));
+        if (chunks > 1)
+          sum = plus(get(at), sum);
+        else if (!plainStart)
+          sum = plus(start(p), sum);
+        if (direct) {
+          body.know(root->getResult(0), sum);
+          body.storeYields(outPosition(p));
+        } else {
+          put(sum, at);
         }
-    });
-  });
-  eachTile(lo, hi, [&](Value row, Value place, int64_t height) {
-    epilogue(row, place, b.index(height), columns);
+      }
+    if (!direct)
+      epilogue(row, place, b.index(height), columns);
   });
 }
 

@@ -63,8 +63,9 @@ public:
   void know(Value tensor, Value v) { known[tensor] = v; }
   /// Stores what the kernel yields at p, an element of the outs.
   void storeYields(const Position &p);
-  /// Asks the cache for what the epilogue reads at p, an element of the outs.
-  void prefetch(const Position &p);
+  /// Asks the cache for what the epilogue reads and writes at p, an element of
+  /// the outs.
+  void prefetchOuts(const Position &p);
 
   /// A scalar of the kernel outside its linalg bodies and loops.
   Value outside(Value v);

@@ -134,12 +134,22 @@ Value KernelBody::load(const Buffer &buffer, ArrayRef<Index> at,
   return fromMemory(v, buffer);
 }
 
-void KernelBody::prefetch(const Position &p) {
-  for (unsigned i = 0; i < def.getNumIns(); ++i) {
-    const Buffer *buffer = bufferOf(def.getBody().getArgument(i));
-    if (!buffer || buffer->layout.shape.size() != p.at.size() || p.at.empty() ||
-        !def.reads(i) || !def.elementAligned(i))
+void KernelBody::prefetchOuts(const Position &p) {
+  // What is updated in place comes as an input as well, of the same type.
+  SmallVector<Type> updated;
+  for (BlockArgument arg : def.getBody().getArguments()) {
+    unsigned i = arg.getArgNumber();
+    const Buffer *buffer = bufferOf(arg);
+    if (!buffer || buffer->layout.shape.size() != p.at.size() || p.at.empty())
       continue;
+    if (i >= def.getNumIns()) {
+      if (llvm::is_contained(updated, arg.getType()))
+        continue;
+    } else if (def.reads(i) && def.elementAligned(i)) {
+      updated.push_back(arg.getType());
+    } else {
+      continue;
+    }
     Address a = address(*buffer, p.at, p);
     if (!a.vector && a.at.lane == 1)
       memref::PrefetchOp::create(b, buffer->memory,
