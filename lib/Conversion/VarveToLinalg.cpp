@@ -6,6 +6,7 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "varve/Conversion/Passes.h"
+#include "varve/Dialect/Kernel/Kernel.h"
 
 using namespace mlir;
 using namespace varve;

@@ -3,6 +3,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "varve/Dialect/Kernel/Kernel.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include <queue>
@@ -56,8 +57,10 @@ Location KernelGroup::getLoc() const {
 
 std::string KernelGroup::getName() const {
   auto generic = dyn_cast_or_null<linalg::GenericOp>(root);
+  auto conv = dyn_cast_or_null<kernel::ConvOp>(root);
   std::string name =
       !root      ? "map"
+      : conv     ? "conv_" + kernel::stringifyConvKind(conv.getKind()).str()
       : !generic ? "loop"
       : linalg::isaContractionOpInterface(cast<linalg::LinalgOp>(root))
           ? "contract"
@@ -123,6 +126,8 @@ void Grouping::collect() {
       single.space.assign(type.getShape().begin(), type.getShape().end());
     } else {
       single.root = &op;
+      if (auto conv = dyn_cast<kernel::ConvOp>(op))
+        single.space.assign(conv.getType().getShape());
     }
     groups.push_back(single);
     for (Value v : inputsOf(&op))
@@ -212,7 +217,8 @@ void Grouping::joinProducers(Operation *op) {
   SetVector<unsigned> candidates;
   for (OpOperand *input : generic.getDpsInputOperands()) {
     Operation *producer = input->get().getDefiningOp();
-    if (!isNode(producer) || !isa<linalg::GenericOp>(producer) ||
+    if (!isNode(producer) ||
+        !isa<linalg::GenericOp, kernel::ConvOp>(producer) ||
         !generic.getMatchingIndexingMap(input).isIdentity())
       continue;
     unsigned g = groupOf(producer);
@@ -224,8 +230,9 @@ void Grouping::joinProducers(Operation *op) {
     auto rank = [&](unsigned g) {
       Operation *root = groups[g].root;
       return !root ? 2
-             : linalg::isaContractionOpInterface(
-                   dyn_cast<linalg::LinalgOp>(root))
+             : isa<kernel::ConvOp>(root) ||
+                     linalg::isaContractionOpInterface(
+                         dyn_cast<linalg::LinalgOp>(root))
                  ? 0
                  : 1;
     };

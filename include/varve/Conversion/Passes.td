@@ -40,7 +40,7 @@ def ConvertVarveToLinalg
     "::mlir::func::FuncDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::math::MathDialect", "::mlir::memref::MemRefDialect",
     "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect",
-    "::varve::VarveDialect"];
+    "::varve::VarveDialect", "::varve::kernel::KernelDialect"];
 }
 
 #endif

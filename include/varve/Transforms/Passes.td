@@ -83,10 +83,10 @@ def FuseKernels : Pass<"varve-fuse-kernels", "::mlir::ModuleOp"> {
   let description = [{
     Works on functions over linalg on tensors. Transposes and broadcasts go into
     the indexing maps of what reads them. Then operations join into kernels: at
-    most one root (contraction, reduction or loop) with elementwise operations
-    after it, and before it where nothing else reads them; or elementwise
-    operations alone. Kernels are ordered so that state is updated after its
-    last reader.
+    most one root (contraction, convolution, reduction or loop) with elementwise
+    operations after it, and before it where nothing else reads them; or
+    elementwise operations alone. Kernels are ordered so that state is updated
+    after its last reader.
 
     ```mlir
     %0 = linalg.generic // contraction        kernel.def @k0 ins = 3 {

@@ -201,10 +201,16 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
       root = g;
     }
     bool loops = !def.getBody().front().getOps<scf::ForOp>().empty();
+    auto convs = def.getBody().front().getOps<kernel::ConvOp>();
+    auto conv = convs.empty() ? kernel::ConvOp() : *convs.begin();
     if (root && loops)
       return def.emitError("a loop and a reduction in one kernel");
+    if (conv && (root || loops || !llvm::hasSingleElement(convs)))
+      return def.emitError("a convolution and another root in one kernel");
     LogicalResult done = success();
-    if (loops)
+    if (conv)
+      done = expandConvolution(body, conv, tile);
+    else if (loops)
       done = expandSequential(body);
     else if (!root)
       done = expandElementwise(body);

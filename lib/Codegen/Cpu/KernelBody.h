@@ -166,6 +166,8 @@ bool isContraction(mlir::linalg::GenericOp root);
 mlir::LogicalResult expandContraction(KernelBody &body,
                                       mlir::linalg::GenericOp root,
                                       const TileOptions &options);
+mlir::LogicalResult expandConvolution(KernelBody &body, kernel::ConvOp root,
+                                      const TileOptions &options);
 mlir::LogicalResult expandReduction(KernelBody &body,
                                     mlir::linalg::GenericOp root);
 mlir::LogicalResult expandElementwise(KernelBody &body);

@@ -32,6 +32,9 @@ int64_t usefulThreads(kernel::DefOp def) {
     work = workOfLoops(def);
   }
   def.walk([&](linalg::LinalgOp op) { work += workOf(op); });
+  def.walk([&](kernel::ConvOp conv) {
+    work += conv.getType().getNumElements() * conv.getNumTerms() / 3;
+  });
   for (Value out : def.getOutArguments())
     if (auto t = dyn_cast<ShapedType>(out.getType()); t.hasStaticShape())
       work += t.getNumElements();
@@ -49,6 +52,9 @@ int64_t flopsOf(kernel::DefOp def) {
              isa<FloatType>(inner.getResult(0).getType()) &&
              !isa<arith::ConstantOp, arith::SelectOp>(inner);
     flops += points * ops;
+  });
+  def.walk([&](kernel::ConvOp conv) {
+    flops += 2 * conv.getType().getNumElements() * conv.getNumTerms();
   });
   return flops;
 }

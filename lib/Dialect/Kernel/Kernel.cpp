@@ -9,6 +9,7 @@
 using namespace mlir;
 
 #include "varve/Dialect/Kernel/KernelDialect.cpp.inc"
+#include "varve/Dialect/Kernel/KernelEnums.cpp.inc"
 #define GET_OP_CLASSES
 #include "varve/Dialect/Kernel/KernelOps.cpp.inc"
 
@@ -81,6 +82,65 @@ void CallOp::getEffects(
     if (isDpsInit(&o))
       effects.emplace_back(MemoryEffects::Write::get(), &o);
   }
+}
+
+static RankedTensorType typeOf(Value v) {
+  return cast<RankedTensorType>(v.getType());
+}
+RankedTensorType ConvOp::getX() {
+  return typeOf(getKind() == ConvKind::Data ? getResult() : getLhs());
+}
+RankedTensorType ConvOp::getW() {
+  return typeOf(getKind() == ConvKind::Weight ? getResult() : getRhs());
+}
+RankedTensorType ConvOp::getY() {
+  return typeOf(getKind() == ConvKind::Forward ? getResult()
+                : getKind() == ConvKind::Data  ? getLhs()
+                                               : getRhs());
+}
+
+int64_t ConvOp::getNumTerms() {
+  RankedTensorType w = getW(), y = getY();
+  if (getKind() == ConvKind::Weight)
+    return y.getNumElements() / y.getDimSize(1);
+  int64_t taps = w.getNumElements() / w.getDimSize(0) / w.getDimSize(1);
+  return taps * (getKind() == ConvKind::Forward
+                     ? w.getDimSize(1)
+                     : w.getDimSize(0) / int64_t(getGroups()));
+}
+
+LogicalResult ConvOp::verify() {
+  RankedTensorType x = getX(), w = getW(), y = getY();
+  int64_t rank = x.getRank();
+  for (RankedTensorType t : {x, w, y}) { // C1
+    if (t.getRank() != rank || rank < 3)
+      return emitOpError("needs tensors of one rank, 3 or more");
+    if (!t.hasStaticShape() || t.getNumElements() == 0)
+      return emitOpError("needs static shapes without a size of 0");
+    if (t.getElementType() != x.getElementType())
+      return emitOpError("needs one element type");
+  }
+  auto perDimension = [&](ArrayRef<int64_t> values, int64_t least) {
+    return int64_t(values.size()) == rank - 2 &&
+           llvm::all_of(values, [&](int64_t v) { return v >= least; });
+  };
+  if (!perDimension(getStrides(), 1) || !perDimension(getDilations(), 1) ||
+      !perDimension(getPadding(), 0)) // C2
+    return emitOpError("needs strides and dilations of at least 1 and padding "
+                       "of at least 0 for each of ")
+           << rank - 2 << " spatial dimensions";
+  int64_t groups = getGroups();
+  if (groups < 1 || w.getDimSize(0) % groups ||
+      w.getDimSize(1) * groups != x.getDimSize(1) ||
+      w.getDimSize(0) != y.getDimSize(1)) // C3
+    return emitOpError("has ")
+           << groups << " groups of " << x.getDimSize(1) << " channels and "
+           << y.getDimSize(1) << " features with weights of shape "
+           << w.getDimSize(0) << "x" << w.getDimSize(1);
+  if (x.getDimSize(0) != y.getDimSize(0)) // C4
+    return emitOpError("has batches of ")
+           << x.getDimSize(0) << " and " << y.getDimSize(0);
+  return success();
 }
 
 void BarrierOp::getEffects(

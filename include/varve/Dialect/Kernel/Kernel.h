@@ -12,6 +12,7 @@
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 #include "varve/Dialect/Kernel/KernelDialect.h.inc"
+#include "varve/Dialect/Kernel/KernelEnums.h.inc"
 #define GET_OP_CLASSES
 #include "varve/Dialect/Kernel/KernelOps.h.inc"
 

@@ -3,6 +3,7 @@
 #ifndef VARVE_DIALECT_KERNEL_KERNELOPS_TD
 #define VARVE_DIALECT_KERNEL_KERNELOPS_TD
 
+include "mlir/IR/EnumAttr.td"
 include "mlir/IR/OpBase.td"
 include "mlir/IR/SymbolInterfaces.td"
 include "mlir/Interfaces/ControlFlowInterfaces.td"
@@ -26,8 +27,8 @@ def DefOp : KernelOp<"def", [Symbol, IsolatedFromAbove, SingleBlock]> {
     logical shapes, until code generation expands it on the buffers that its
     calls were given; where those have a layout, only addresses change.
 
-    The root is the one reduction, contraction or loop of the body. A
-    `linalg.generic` with reduction dimensions whose body is
+    The root is the one reduction, contraction, convolution or loop of the
+    body. A `linalg.generic` with reduction dimensions whose body is
     `acc + x * y` is a contraction: one fused multiply-add chain per chunk of
     512 terms. Any other is a reduction, and reduces one dimension.
 
@@ -102,6 +103,69 @@ def CallOp : KernelOp<"call", [
       return getOutsMutable();
     }
     DefOp getDef();
+  }];
+}
+
+def ConvForward : I32EnumAttrCase<"Forward", 0, "forward">;
+def ConvData : I32EnumAttrCase<"Data", 1, "data">;
+def ConvWeight : I32EnumAttrCase<"Weight", 2, "weight">;
+
+def ConvKindAttr : I32EnumAttr<"ConvKind",
+    "which of the three tensors of a convolution is made",
+    [ConvForward, ConvData, ConvWeight]> {
+  let cppNamespace = "::varve::kernel";
+}
+
+def ConvOp : KernelOp<"conv", [Pure]> {
+  let summary = "a convolution, or its adjoint in one of its factors";
+  let description = [{
+    Of x [N, C, spatial...], w [O, C / groups, taps...] and
+    y [N, O, spatial...] one is made from the others:
+
+    ```
+    forward ins(x, w):  y[n, o, p] = sum over (k, c)
+                          x[n, c, p * stride + k * dilation - padding] w[o, c, k]
+    data    ins(y, w):  x[n, c, i] = sum over (k, o)
+                          y[n, o, (i + padding - k * dilation) / stride] w[o, c, k]
+    weight  ins(x, y):  w[o, c, k] = sum over (n, p)
+                          x[n, c, p * stride + k * dilation - padding] y[n, o, p]
+    ```
+
+    c counts within the group of o. `padding` is the one before the first
+    element; the one behind the last follows from the size of the result.
+
+    The sum goes over its indices in the order that they stand in (the taps of
+    `data` as those of `forward`), row-major, in chunks of 512 terms. A term
+    outside of its tensor, or whose division leaves a rest, counts for the
+    borders of the chunks and nothing else. Each chunk is one chain of fused
+    multiply-adds from 0; where there are several, their sums are added in
+    order to 0.
+
+    C1. The operands and the result have one rank of 3 or more, static shapes
+        without a size of 0, and one element type.
+    C2. `strides`, `padding` and `dilations` have a value for each spatial
+        dimension, strides and dilations positive, padding not negative.
+    C3. `groups` is positive and divides the channels of x and y; x has `groups`
+        times the channels of w, and y has the features of w.
+    C4. The batch of x and y is the same.
+  }];
+  let arguments = (ins ConvKindAttr:$kind, AnyRankedTensor:$lhs,
+                       AnyRankedTensor:$rhs, DenseI64ArrayAttr:$strides,
+                       DenseI64ArrayAttr:$padding, DenseI64ArrayAttr:$dilations,
+                       I64Attr:$groups);
+  let results = (outs AnyRankedTensor:$result);
+  let assemblyFormat = [{
+    $kind `ins` `(` $lhs `,` $rhs `:` type($lhs) `,` type($rhs) `)` attr-dict
+    `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let extraClassDeclaration = [{
+    /// The types of the three tensors, made or read.
+    ::mlir::RankedTensorType getX();
+    ::mlir::RankedTensorType getW();
+    ::mlir::RankedTensorType getY();
+    /// Terms of each element's sum, those of padding included.
+    int64_t getNumTerms();
   }];
 }
 
