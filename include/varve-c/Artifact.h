@@ -14,7 +14,7 @@ extern "C" {
 #endif
 
 #define VARVE_ARTIFACT_MAGIC 0x3145565241564c44ll
-#define VARVE_ABI_VERSION 1
+#define VARVE_ABI_VERSION 2
 /* Alignment in bytes of every state, argument, result and arena buffer. */
 #define VARVE_ALIGNMENT 64
 
@@ -106,6 +106,10 @@ struct varve_state_desc {
   int64_t bytes; /* of the physical buffer */
   int64_t init;  /* enum varve_init */
   double a, b;
+  /* NULL, or the part that functions work on: an offset for each axis, then a
+   * size for each. perm and panel are of that part; the elements outside it lie
+   * behind it in memory, in canonical order, and no function touches them. */
+  const int64_t *window;
 };
 
 struct varve_function_desc {

@@ -220,7 +220,8 @@ void Importer::declareVariable(Frame &frame, const ast::Variable &node) {
     variable.op = StateOp::create(
         builder, location(frame, node.name.span), key, type,
         roleWord(node.role), FlatSymbolRefAttr(), init->kind, APFloat(init->a),
-        APFloat(init->b), DenseI64ArrayAttr(), 0);
+        APFloat(init->b), DenseI64ArrayAttr(), 0, DenseI64ArrayAttr(),
+        DenseI64ArrayAttr());
     variable.role = node.role;
     variable.init = *init;
   }

@@ -85,6 +85,11 @@ static StateDescription describe(StateOp state) {
   if (auto perm = state.getPerm())
     d.perm.assign(perm->begin(), perm->end());
   d.panel = state.getPanel();
+  if (auto shape = state.getShape()) {
+    d.window.assign(state.getOffset()->begin(), state.getOffset()->end());
+    d.window.insert(d.window.end(), d.shape.begin(), d.shape.end());
+    d.shape.assign(shape->begin(), shape->end());
+  }
   return d;
 }
 
@@ -98,6 +103,8 @@ static std::string digestOf(const ArtifactDescription &d) {
     for (int64_t axis : s.perm)
       text += " " + std::to_string(axis);
     text += " panel " + std::to_string(s.panel);
+    for (int64_t place : s.window)
+      text += " " + std::to_string(place);
   }
   return sha256(text);
 }

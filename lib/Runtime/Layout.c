@@ -16,10 +16,17 @@ int64_t varve_state_elements(const struct varve_state_desc *state) {
   return elements;
 }
 
+/* The sizes of what functions see. */
+static const int64_t *part_of(const struct varve_state_desc *state) {
+  return state->window ? state->window + state->rank : state->shape;
+}
+
 int varve_state_check(const struct varve_state_desc *state,
                       varve_error *error) {
   const char *name = state->name ? state->name : "?";
   int64_t elements = (int64_t)varve_dtype_bytes(state->dtype);
+  int64_t outside = 0;
+  const int64_t *part = part_of(state);
   unsigned seen = 0;
   if (elements == 0)
     return varve_fail(error, "state '%s' has the unknown type %lld", name,
@@ -28,7 +35,11 @@ int varve_state_check(const struct varve_state_desc *state,
     return varve_fail(error, "state '%s' has rank %lld, outside 0 to %d", name,
                       (long long)state->rank, VARVE_MAX_RANK);
   for (int64_t i = 0; i < state->rank; i++) {
-    int64_t axis = state->perm[i], size = state->shape[i];
+    int64_t axis = state->perm[i], size = part[i];
+    if (state->window &&
+        (size < 0 || state->window[i] < 0 || state->shape[i] < size ||
+         state->window[i] > state->shape[i] - size))
+      return varve_fail(error, "state '%s': its window is not inside it", name);
     if (axis < 0 || axis >= state->rank || (seen >> axis & 1))
       return varve_fail(error, "state '%s': its layout is no permutation",
                         name);
@@ -45,6 +56,17 @@ int varve_state_check(const struct varve_state_desc *state,
   if (state->panel < 0 || (state->panel > 0 && state->rank == 0))
     return varve_fail(error, "state '%s' has panels of %lld", name,
                       (long long)state->panel);
+  if (state->window) {
+    int64_t whole = (int64_t)varve_dtype_bytes(state->dtype), inside = whole;
+    for (int64_t i = 0; i < state->rank; i++) {
+      inside *= part[i]; /* at most `elements`, which fits */
+      if (__builtin_mul_overflow(whole, state->shape[i], &whole))
+        return varve_fail(error, "state '%s' has an impossible size", name);
+    }
+    outside = whole - inside;
+    if (__builtin_add_overflow(elements, outside, &elements))
+      return varve_fail(error, "state '%s' has an impossible size", name);
+  }
   if (elements != state->bytes)
     return varve_fail(error, "state '%s' says %lld bytes, its layout has %lld",
                       name, (long long)state->bytes, (long long)elements);
@@ -69,7 +91,7 @@ static struct places find_places(const struct varve_state_desc *state) {
   }
   for (int64_t i = last; i >= 0; i--) {
     places.stride[state->perm[i]] = stride;
-    stride *= state->shape[state->perm[i]];
+    stride *= part_of(state)[state->perm[i]];
   }
   places.panel_stride = stride;
   return places;
@@ -102,8 +124,49 @@ static void copy_strided(char *to, int64_t to_stride, const char *from,
 #undef COPY
 }
 
+/* Element by element: what lies outside the window goes behind the rest. */
+static void convert_window(const struct varve_state_desc *state, char *physical,
+                           char *canonical, int import) {
+  size_t bytes = varve_dtype_bytes(state->dtype);
+  struct places places = find_places(state);
+  const int64_t *offset = state->window, *size = offset + state->rank;
+  int64_t index[VARVE_MAX_RANK] = {0}, elements = varve_state_elements(state);
+  int64_t outside = elements;
+  for (int64_t axis = 0, inside = 1; axis < state->rank; axis++) {
+    inside *= size[axis];
+    if (axis == state->rank - 1)
+      outside -= inside;
+  }
+  char *tail = physical + state->bytes - outside * (int64_t)bytes;
+  for (int64_t i = 0; i < elements; i++) {
+    int64_t at = 0;
+    int in = 1;
+    for (int64_t axis = 0; axis < state->rank; axis++) {
+      int64_t x = index[axis] - offset[axis];
+      in &= x >= 0 && x < size[axis];
+      at += place_of(&places, axis, x);
+    }
+    char *from = in ? physical + at * (int64_t)bytes : tail;
+    if (!in)
+      tail += bytes;
+    if (import)
+      memcpy(from, canonical + i * (int64_t)bytes, bytes);
+    else
+      memcpy(canonical + i * (int64_t)bytes, from, bytes);
+    for (int64_t axis = state->rank - 1; axis >= 0; axis--) {
+      if (++index[axis] < state->shape[axis])
+        break;
+      index[axis] = 0;
+    }
+  }
+}
+
 static void convert(const struct varve_state_desc *state, char *physical,
                     char *canonical, int import) {
+  if (state->window) {
+    convert_window(state, physical, canonical, import);
+    return;
+  }
   size_t bytes = varve_dtype_bytes(state->dtype);
   struct places places = find_places(state);
   int64_t last = state->rank - 1, index[VARVE_MAX_RANK] = {0};

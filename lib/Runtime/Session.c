@@ -48,7 +48,8 @@ static int same_state(const struct varve_state_desc *a,
   size_t shape = (size_t)a->rank * sizeof(int64_t);
   return same_text(a->name, b->name) && a->dtype == b->dtype &&
          a->role == b->role && a->rank == b->rank && a->panel == b->panel &&
-         a->bytes == b->bytes &&
+         a->bytes == b->bytes && !a->window == !b->window &&
+         (!a->window || !memcmp(a->window, b->window, 2 * shape)) &&
          (shape == 0 || (!memcmp(a->shape, b->shape, shape) &&
                          !memcmp(a->perm, b->perm, shape)));
 }

@@ -9,11 +9,11 @@ extern "C" {
 static const int64_t shape[] = {2, 2}, perm[] = {1, 0};
 static const varve_state_desc states[] = {
     {"layer.weight", "", VARVE_PARAM, VARVE_F32, 2, shape, perm, 0, 16,
-     VARVE_INIT_CONSTANT, 3, 0},
+     VARVE_INIT_CONSTANT, 3, 0, nullptr},
     {"layer.weight:m", "layer.weight", VARVE_SLOT, VARVE_F64, 1, shape,
-     perm + 1, 0, 16, VARVE_INIT_CONSTANT, 0, 0},
+     perm + 1, 0, 16, VARVE_INIT_CONSTANT, 0, 0, nullptr},
     {"average", "layer.weight", VARVE_AVERAGE, VARVE_F32, 2, shape, perm, 0, 16,
-     VARVE_INIT_COPY, 0, 0},
+     VARVE_INIT_COPY, 0, 0, nullptr},
 };
 static const varve_artifact artifact = {VARVE_ARTIFACT_MAGIC,
                                         VARVE_ABI_VERSION,

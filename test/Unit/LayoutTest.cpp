@@ -118,6 +118,39 @@ TEST(Layout, FollowsTheFormulaInBothDirections) {
   }
 }
 
+// The window as a tensor of its own in its layout, then the other elements in
+// canonical order.
+TEST(Layout, KeepsWhatIsOutsideAWindowBehindIt) {
+  const int64_t shape[] = {4, 2, 3, 3}, window[] = {0, 0, 1, 0, 4, 2, 1, 2};
+  Layout part{{4, 2, 1, 2}, {2, 3, 1, 0}, 2};
+  varve_state_desc state = describe(part, VARVE_F32);
+  state.shape = shape;
+  state.window = window;
+  state.bytes = 4 * 2 * 3 * 3 * 4;
+  varve_error error;
+  ASSERT_TRUE(varve_state_check(&state, &error)) << error.message;
+  std::vector<float> canonical(72), expected(72), physical(72), back(72);
+  std::iota(canonical.begin(), canonical.end(), 1.f);
+  size_t tail = 16;
+  for (int64_t i = 0; i < 72; ++i) {
+    int64_t o = i / 18, c = i / 9 % 2, y = i / 3 % 3, x = i % 3;
+    bool inside = y == 1 && x < 2;
+    expected[inside ? placeOf(part, {o, c, 0, x}) : tail++] = canonical[i];
+  }
+  varve_state_import(&state, canonical.data(), physical.data());
+  EXPECT_EQ(physical, expected);
+  varve_state_export(&state, physical.data(), back.data());
+  EXPECT_EQ(back, canonical);
+
+  state.bytes -= 4;
+  EXPECT_FALSE(varve_state_check(&state, &error));
+  state.bytes += 4;
+  const int64_t beyond[] = {0, 0, 3, 0, 4, 2, 1, 2};
+  state.window = beyond;
+  EXPECT_FALSE(varve_state_check(&state, &error));
+  EXPECT_STREQ(error.message, "state 'w': its window is not inside it");
+}
+
 TEST(Layout, RefusesWhatDoesNotFitTogether) {
   auto messageOf = [](varve_state_desc state) {
     varve_error error{};

@@ -27,6 +27,8 @@ struct StateDescription {
   std::vector<int64_t> shape; ///< canonical
   std::vector<int64_t> perm;  ///< empty: the identity
   int64_t panel = 0;
+  /// Empty, or the part that functions see: its offsets, then its sizes.
+  std::vector<int64_t> window;
   int64_t bytes = 0; ///< of the physical buffer; 0: shape times element size
   varve_init init = VARVE_INIT_CONSTANT;
   double a = 0, b = 0;

@@ -67,7 +67,8 @@ public:
     return record({string(s.name), string(s.of), integer(s.role),
                    integer(int64_t(s.type)), integer(s.shape.size()),
                    integers(s.shape), integers(perm), integer(s.panel),
-                   integer(bytes), integer(s.init), real(s.a), real(s.b)});
+                   integer(bytes), integer(s.init), real(s.a), real(s.b),
+                   integers(s.window)});
   }
   Constant *function(const FunctionDescription &f, Function *run) {
     SmallVector<Constant *> args;

@@ -42,6 +42,19 @@ LogicalResult StateOp::verify() {
   int64_t panel = getPanel();
   if (panel < 0 || (panel > 0 && type.getRank() < 2))
     return emitOpError() << "panel " << getPanel() << " does not suit " << type;
+  // state C5
+  auto shape = getShape(), offset = getOffset();
+  bool inside = bool(shape) == bool(offset);
+  if (inside && shape) {
+    auto rank = size_t(type.getRank());
+    inside = shape->size() == rank && offset->size() == rank;
+    for (size_t i = 0; inside && i < rank; ++i)
+      inside = (*offset)[i] >= 0 && (*shape)[i] >= 0 &&
+               type.getDimSize(i) <= (*shape)[i] - (*offset)[i];
+  }
+  if (!inside)
+    return emitOpError() << "the window of " << type
+                         << " does not lie inside its shape";
   return success();
 }
 

@@ -45,10 +45,14 @@ def StateOp : Varve_Op<"state", [Symbol, HasParent<"ProgramOp">]> {
       gain) or "copy" (of the parameter).
     - C4: `perm`, if there, is a permutation of the axes; `panel` is not
       negative and is used with rank 2 or more.
+    - C5: `shape` and `offset` come together, one number for each axis, and the
+      window at `offset` of the type's shape lies inside `shape`.
 
     The layout in memory is `perm` and `panel`: physical axis i is axis
     perm[i]; the last physical axis is cut in panels of `panel` elements and
-    the panel's number goes first. Functions see the canonical shape.
+    the panel's number goes first. Functions see the canonical shape, or, with
+    `shape` and `offset`, a window of it: files and first values are of the whole
+    `shape`, and what lies outside the window stays as it is.
   }];
   let arguments = (ins SymbolNameAttr:$sym_name, TypeAttr:$type, StrAttr:$role,
                        OptionalAttr<FlatSymbolRefAttr>:$of,
@@ -56,7 +60,9 @@ def StateOp : Varve_Op<"state", [Symbol, HasParent<"ProgramOp">]> {
                        DefaultValuedAttr<F64Attr, "0.0">:$a,
                        DefaultValuedAttr<F64Attr, "0.0">:$b,
                        OptionalAttr<DenseI64ArrayAttr>:$perm,
-                       DefaultValuedAttr<I64Attr, "0">:$panel);
+                       DefaultValuedAttr<I64Attr, "0">:$panel,
+                       OptionalAttr<DenseI64ArrayAttr>:$shape,
+                       OptionalAttr<DenseI64ArrayAttr>:$offset);
   let assemblyFormat = "$sym_name `:` $type attr-dict";
   let hasVerifier = 1;
   let builders = [
