@@ -6,6 +6,43 @@ using namespace mlir;
 
 namespace varve {
 
+Convolution::Values Convolution::run(Value lo, Value hi, ValueRange acc,
+                                     int64_t columns, RowAt rowAt,
+                                     LanesAt lanesAt, Value packedFrom) {
+  const int64_t nv = vectorsIn(columns), height = acc.size() / nv;
+  body.newPoint();
+  Values sums = b.loop(lo, hi, 1, acc, [&](Value k, ValueRange in) {
+    body.newPoint();
+    Values next(in.begin(), in.end()), lanes;
+    auto lanesOf = [&](int64_t j) { return firstLane(j).withLane(1); };
+    for (int64_t j = 0; j < nv; ++j) {
+      if (packedFrom) {
+        Value place = b.scalarPart(Index::of(packedFrom) + Index::of(k, width) +
+                                   j * kLanes);
+        lanes.push_back(vector::LoadOp::create(b, b.vec(element), packedLanes,
+                                               ValueRange{place}));
+        continue;
+      }
+      Position p{lanesAt(lanesOf(j), Index::of(k)), true, maskOf(columns, j)};
+      lanes.push_back(b.toVector(body.element(laneFactor, p)));
+    }
+    for (int64_t i = 0; i < height; ++i) {
+      Value x;
+      for (int64_t j = 0; j < nv; ++j) {
+        if (!x || depthwise) {
+          Position p{rowAt(Index::of(i), lanesOf(j), Index::of(k)), true,
+                     depthwise ? maskOf(columns, j) : Value()};
+          x = b.toVector(body.element(rowFactor, p));
+        }
+        next[i * nv + j] = b.multiplyAdd(x, lanes[j], next[i * nv + j]);
+      }
+    }
+    return next;
+  });
+  body.newPoint();
+  return sums;
+}
+
 std::pair<Value, Value> Convolution::source(unsigned d, Index at, Index k) {
   int64_t size = toFeatures ? in[d] : out[d];
   Value inside;
@@ -17,9 +54,11 @@ std::pair<Value, Value> Convolution::source(unsigned d, Index at, Index k) {
     return Value(arith::CmpIOp::create(b, p, x, b.index(y)));
   };
   int64_t reach = (taps[d] - 1) * dilations[d];
+  // Along the rows of a tile every tap is inside.
+  bool check = int(d) != along;
   if (toFeatures) {
     Value from = b.scalarPart(at * strides[d] + k * dilations[d] + -padding[d]);
-    if (padding[d] || (out[d] - 1) * strides[d] + reach >= size)
+    if (check && (padding[d] || (out[d] - 1) * strides[d] + reach >= size))
       require(compare(arith::CmpIPredicate::ult, from, size));
     return {from, inside};
   }
@@ -28,15 +67,28 @@ std::pair<Value, Value> Convolution::source(unsigned d, Index at, Index k) {
   if (strides[d] > 1)
     require(compare(arith::CmpIPredicate::eq, b.rem(from, strides[d]), 0));
   from = b.div(from, strides[d]);
-  if (padding[d] < reach || in[d] - 1 + padding[d] >= size * strides[d])
+  if (check &&
+      (padding[d] < reach || in[d] - 1 + padding[d] >= size * strides[d]))
     require(compare(arith::CmpIPredicate::ult, from, size));
   return {from, inside};
+}
+
+Convolution::Indices Convolution::laneFactorAt(Index lanes, Index term,
+                                               ArrayRef<Index> tap) {
+  Indices at;
+  if (depthwise)
+    at = {lanes, Index()};
+  else if (toFeatures)
+    at = {channelLane(lanes, features), term};
+  else
+    at = {channelLane(term, features), lanes};
+  at.append(tap.begin(), tap.end());
+  return at;
 }
 
 // Forward and data: (tap, channel read).
 Convolution::Values Convolution::chunkOfTaps(Value q, int64_t height,
                                              int64_t columns) {
-  const int64_t depth = toFeatures ? channels : features;
   Value k0 = b.mul(q, options.kc);
   Value k1 = b.min(b.add(k0, b.index(options.kc)), b.index(terms));
   Value first = b.div(k0, depth);
@@ -64,23 +116,41 @@ Convolution::Values Convolution::chunkOfTaps(Value q, int64_t height,
     }
     if (valid)
       hi = arith::SelectOp::create(b, valid, hi, lo);
+    Value packedFrom;
+    if (packed) {
+      Index number;
+      for (auto [k, first, count] : llvm::zip(tap, firstTap, packedTaps))
+        number = number * count + k + -first;
+      packedFrom = b.scalarPart(number * (depth * width));
+    }
     return run(
         lo, hi, acc, columns,
-        [&](Index row, Index term) {
-          Indices at = {row, group * depth + term};
-          at.append(from);
+        [&](Index row, Index lanes, Index term) {
+          Indices at = {along < 0 ? Index::of(firstRow) + row : image,
+                        depthwise ? lanes : channelLane(term, depth)};
+          for (auto [d, i] : llvm::enumerate(from)) {
+            int64_t step = toFeatures ? strides[d] : 1;
+            at.push_back(int(d) == along ? i + row * step : i);
+          }
           return at;
         },
-        [&](Index lanes, Index term) {
-          Indices at;
-          if (toFeatures)
-            at = {group * features + lanes, term};
-          else
-            at = {group * features + term, lanes};
-          at.append(tap);
-          return at;
-        });
+        [&](Index lanes, Index term) { return laneFactorAt(lanes, term, tap); },
+        packedFrom);
   });
+}
+
+// The places of y for which the tap is inside of x.
+void Convolution::findInside() {
+  inside.clear();
+  for (unsigned d = 0; d < taps.size(); ++d) {
+    Value shift = b.scalarPart(spot[d] * -dilations[d] + padding[d]);
+    auto upTo = [&](int64_t more) {
+      Value n = b.add(shift, b.index(more));
+      return b.div(b.max(n, b.index(0)), strides[d]);
+    };
+    inside.push_back({upTo(strides[d] - 1),
+                      b.min(upTo(in[d] - 1 + strides[d]), b.index(out[d]))});
+  }
 }
 
 // Weight: (image, place of y). Lines along the last dimension are runs.
@@ -103,14 +173,14 @@ Convolution::Values Convolution::chunkOfPlaces(Value q, int64_t height,
     Value hi = b.min(inside.back().second, arith::SubIOp::create(b, k1, start));
     for (auto [p, range] : llvm::zip(place, inside)) {
       Value at = b.scalarPart(p);
-      Value fits = arith::AndIOp::create(
-          b,
-          arith::CmpIOp::create(b, arith::CmpIPredicate::sge, at, range.first),
-          b.less(at, range.second));
+      Value from =
+          arith::CmpIOp::create(b, arith::CmpIPredicate::sge, at, range.first);
+      Value fits = arith::AndIOp::create(b, from, b.less(at, range.second));
       hi = arith::SelectOp::create(b, fits, hi, lo);
     }
+    // A channel of x and a feature of y; depthwise both are the lane.
     auto ofX = [&](Index channel, Index term) {
-      Indices at = {image, group * channels + channel};
+      Indices at = {image, channelLane(channel, depthwise ? N : channels)};
       for (unsigned d = 0; d < taps.size(); ++d) {
         Index p = d < place.size() ? place[d] : term;
         at.push_back(p * strides[d] + spot[d] * dilations[d] + -padding[d]);
@@ -118,14 +188,27 @@ Convolution::Values Convolution::chunkOfPlaces(Value q, int64_t height,
       return at;
     };
     auto ofY = [&](Index feature, Index term) {
-      Indices at = {image, group * features + feature};
+      Indices at = {image, channelLane(feature, depthwise ? N : features)};
       at.append(place);
       at.push_back(term);
       return at;
     };
+    auto rowOf = [&](Index row, Index lanes) {
+      return depthwise ? lanes : Index::of(firstRow) + row;
+    };
     if (toFeatures)
-      return run(lo, hi, acc, columns, ofX, ofY);
-    return run(lo, hi, acc, columns, ofY, ofX);
+      return run(
+          lo, hi, acc, columns,
+          [&](Index row, Index lanes, Index term) {
+            return ofX(rowOf(row, lanes), term);
+          },
+          ofY);
+    return run(
+        lo, hi, acc, columns,
+        [&](Index row, Index lanes, Index term) {
+          return ofY(rowOf(row, lanes), term);
+        },
+        ofX);
   });
 }
 

@@ -95,11 +95,14 @@ Value LoopBuilder::less(Value x, Value y) {
 }
 
 Value LoopBuilder::scalarPart(const Index &i) {
+  // What changes in this block comes last, so that the rest can move out.
   Value sum;
-  for (auto [v, k] : i.terms) {
-    Value term = mul(v, k);
-    sum = sum ? add(sum, term) : term;
-  }
+  for (bool here : {false, true})
+    for (auto [v, k] : i.terms)
+      if ((v.getParentBlock() == getBlock()) == here) {
+        Value term = mul(v, k);
+        sum = sum ? add(sum, term) : term;
+      }
   if (!sum)
     return index(i.constant);
   return i.constant ? add(sum, index(i.constant)) : sum;
@@ -181,6 +184,23 @@ Value LoopBuilder::laneNumbers() {
   for (int64_t l = 0; l < kLanes; ++l)
     numbers.push_back(getIndexAttr(l));
   return constant(DenseElementsAttr::get(vec(getIndexType()), numbers));
+}
+
+// By exchange of off-diagonal blocks of 8, 4, 2, 1.
+void LoopBuilder::transpose(MutableArrayRef<Value> rows) {
+  for (int64_t w = kLanes / 2; w; w /= 2) {
+    SmallVector<int64_t> low, high; // of the two rows, the second from kLanes
+    for (int64_t l = 0; l < kLanes; ++l) {
+      low.push_back(l & w ? kLanes + l - w : l);
+      high.push_back(l & w ? kLanes + l : l + w);
+    }
+    for (int64_t i = 0; i < kLanes; ++i)
+      if (!(i & w)) {
+        Value x = rows[i], y = rows[i + w];
+        rows[i] = vector::ShuffleOp::create(*this, x, y, low);
+        rows[i + w] = vector::ShuffleOp::create(*this, x, y, high);
+      }
+  }
 }
 
 Value LoopBuilder::multiplyAdd(Value x, Value y, Value z) {

@@ -79,6 +79,8 @@ public:
   Value zeros(Type element);
   /// 0, 1, ... 15
   Value laneNumbers();
+  /// 16 vectors, rows to columns.
+  void transpose(llvm::MutableArrayRef<Value> rows);
   /// x * y + z with one rounding; integers modulo 2^n.
   Value multiplyAdd(Value x, Value y, Value z);
   /// A value of the element type of `like`, repeated if that is a vector.

@@ -103,23 +103,6 @@ void Contraction::pack(Index k0, Value count, int64_t columns) {
   body.newPoint();
 }
 
-/// Rows to columns, by exchange of off-diagonal blocks of 8, 4, 2, 1.
-static void transpose(LoopBuilder &b, MutableArrayRef<Value> rows) {
-  for (int64_t w = kLanes / 2; w; w /= 2) {
-    SmallVector<int64_t> low, high; // of the two rows, the second from kLanes
-    for (int64_t l = 0; l < kLanes; ++l) {
-      low.push_back(l & w ? kLanes + l - w : l);
-      high.push_back(l & w ? kLanes + l : l + w);
-    }
-    for (int64_t i = 0; i < kLanes; ++i)
-      if (!(i & w)) {
-        Value x = rows[i], y = rows[i + w];
-        rows[i] = vector::ShuffleOp::create(b, x, y, low);
-        rows[i + w] = vector::ShuffleOp::create(b, x, y, high);
-      }
-  }
-}
-
 // Blocks of 16 terms by 16 columns.
 void Contraction::packTransposed(Index k0, Value count, int64_t columns) {
   auto packBlock = [&](Index k, int64_t valid) {
@@ -133,7 +116,7 @@ void Contraction::packTransposed(Index k0, Value count, int64_t columns) {
         p.mask = valid < kLanes ? b.maskBelow(valid) : Value();
         rows[r] = b.toVector(body.scalar(root, p, factors.y));
       }
-      transpose(b, rows);
+      b.transpose(rows);
       for (int64_t l = 0; l < valid; ++l) {
         Value place = b.scalarPart((k + l) * width + j * kLanes);
         vector::StoreOp::create(b, rows[l], packedB, ValueRange{place});
