@@ -34,20 +34,9 @@ bool drawsInit(StringRef name) { return name == "normal" || name == "uniform"; }
 } // namespace
 
 bool isOfTheLanguage(StringRef primitive) {
-  static const std::set<std::string> later = {"attention",
-                                              "conv",
-                                              "conv_transpose",
-                                              "max_pool",
-                                              "avg_pool",
-                                              "adaptive_avg_pool",
-                                              "adaptive_max_pool",
-                                              "local_response_norm",
-                                              "interpolate",
-                                              "resize",
-                                              "random_resized_crop",
-                                              "rotate",
-                                              "color_jitter",
-                                              "cutout"};
+  static const std::set<std::string> later = {
+      "attention",    "resize",  "random_resized_crop", "rotate",
+      "color_jitter", "cutout"};
   return later.count(primitive.str());
 }
 

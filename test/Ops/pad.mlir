@@ -31,6 +31,43 @@ func.func @values() -> tensor<7xi32> attributes {
   return %y : tensor<7xi32>
 }
 
+func.func @reflect(%x: tensor<2x3x4xf64>) -> tensor<2x6x7xf64> {
+  %r = varve.pad %x {after = array<i64: 1, 3>, before = array<i64: 2, 0>, mode = "reflect"} : tensor<2x3x4xf64> -> tensor<2x6x7xf64>
+  return %r : tensor<2x6x7xf64>
+}
+
+func.func @edge(%x: tensor<2x1x3xf64>) -> tensor<2x5x6xf64> {
+  %r = varve.pad %x {after = array<i64: 2, 2>, before = array<i64: 2, 1>, mode = "edge"} : tensor<2x1x3xf64> -> tensor<2x5x6xf64>
+  return %r : tensor<2x5x6xf64>
+}
+
+func.func @reflect_integers(%x: tensor<3xi32>) -> tensor<6xi32> {
+  %r = varve.pad %x {after = array<i64: 1>, before = array<i64: 2>, mode = "reflect"} : tensor<3xi32> -> tensor<6xi32>
+  return %r : tensor<6xi32>
+}
+
+func.func @edge_unpadded(%x: tensor<0x2xf64>) -> tensor<0x3xf64> {
+  %r = varve.pad %x {after = array<i64: 0, 0>, before = array<i64: 0, 1>, mode = "edge"} : tensor<0x2xf64> -> tensor<0x3xf64>
+  return %r : tensor<0x3xf64>
+}
+
+// PyTorch's.
+func.func @values_reflect() -> tensor<1x1x3x6xf64> attributes {
+  varve.want = [dense<[[[[0.25, 2.5, -1.0, 2.5, 0.25, 2.5], [1.25, -2.25, 0.0, -2.25, 1.25, -2.25], [0.25, 2.5, -1.0, 2.5, 0.25, 2.5]]]]> : tensor<1x1x3x6xf64>]
+} {
+  %x = varve.constant dense<[[[[0.0, -2.25, 1.25], [-1.0, 2.5, 0.25]]]]> : tensor<1x1x2x3xf64>
+  %r = varve.pad %x {after = array<i64: 0, 1>, before = array<i64: 1, 2>, mode = "reflect"} : tensor<1x1x2x3xf64> -> tensor<1x1x3x6xf64>
+  return %r : tensor<1x1x3x6xf64>
+}
+
+func.func @values_edge() -> tensor<1x1x5x6xf64> attributes {
+  varve.want = [dense<[[[[0.0, 0.0, 0.0, -2.25, 1.25, 1.25], [0.0, 0.0, 0.0, -2.25, 1.25, 1.25], [-1.0, -1.0, -1.0, 2.5, 0.25, 0.25], [-1.0, -1.0, -1.0, 2.5, 0.25, 0.25], [-1.0, -1.0, -1.0, 2.5, 0.25, 0.25]]]]> : tensor<1x1x5x6xf64>]
+} {
+  %x = varve.constant dense<[[[[0.0, -2.25, 1.25], [-1.0, 2.5, 0.25]]]]> : tensor<1x1x2x3xf64>
+  %r = varve.pad %x {after = array<i64: 2, 1>, before = array<i64: 1, 2>, mode = "edge"} : tensor<1x1x2x3xf64> -> tensor<1x1x5x6xf64>
+  return %r : tensor<1x1x5x6xf64>
+}
+
 // -----
 
 // pad C1
@@ -55,5 +92,14 @@ func.func @c2(%x: tensor<2xf32>) {
 func.func @c3(%x: tensor<2xf32>) {
   // expected-error @+1 {{unknown mode "mirror"}}
   %y = varve.pad %x {before = array<i64: 1>, after = array<i64: 0>, mode = "mirror"} : tensor<2xf32> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+// pad C4
+func.func @c4(%x: tensor<2xf32>) {
+  // expected-error @+1 {{cannot pad axis 0}}
+  %r = varve.pad %x {after = array<i64: 1>, before = array<i64: 2>, mode = "reflect"} : tensor<2xf32> -> tensor<5xf32>
   return
 }

@@ -7,7 +7,9 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Parser/Parser.h"
 #include "varve/Dialect/Varve/Varve.h"
+#include "varve/Transforms/Differentiate.h"
 #include "llvm/Support/MemoryBuffer.h"
+#include "gtest/gtest.h"
 #include <filesystem>
 #include <random>
 #include <string>
@@ -100,6 +102,53 @@ inline mlir::Value randomLike(mlir::ImplicitLocOpBuilder &b, mlir::Value v,
 /// The values of type f64 among these.
 inline llvm::SmallVector<mlir::Value> doublesOf(mlir::ValueRange values) {
   return llvm::to_vector(llvm::make_filter_range(values, isDouble));
+}
+
+/// The function as one of a program: what a pass lowers.
+inline FuncOp wrap(mlir::func::FuncOp func, mlir::OpBuilder &b) {
+  auto program =
+      ProgramOp::create(b, func.getLoc(), func.getName(), nullptr, nullptr);
+  mlir::Block &block = program.getBody().emplaceBlock();
+  mlir::OpBuilder inner = mlir::OpBuilder::atBlockBegin(&block);
+  auto infos = [&](size_t count, llvm::StringRef kind) {
+    llvm::SmallVector<mlir::Attribute> all;
+    for (size_t i = 0; i < count; ++i)
+      all.push_back(b.getDictionaryAttr(
+          {b.getNamedAttr("name", b.getStringAttr(kind + llvm::Twine(i))),
+           b.getNamedAttr("kind", b.getStringAttr(kind))}));
+    return b.getArrayAttr(all);
+  };
+  auto wrapped =
+      FuncOp::create(inner, func.getLoc(), func.getSymNameAttr(),
+                     infos(func.getNumArguments(), "input"),
+                     infos(returned(func).size(), "output"), b.getArrayAttr({}),
+                     b.getArrayAttr({}), b.getI64IntegerAttr(1), nullptr);
+  wrapped.getBody().takeBody(func.getBody());
+  mlir::Operation *end = wrapped.getBody().front().getTerminator();
+  mlir::OpBuilder atEnd(end);
+  ReturnOp::create(atEnd, end->getLoc(), end->getOperands());
+  end->erase();
+  func.erase();
+  return wrapped;
+}
+
+/// Adds gradients of what is returned, weighed at random, to what is returned.
+inline void returnGradients(mlir::func::FuncOp func) {
+  mlir::Operation *end = func.front().getTerminator();
+  mlir::ImplicitLocOpBuilder b(end->getLoc(), end);
+  llvm::SmallVector<mlir::Value> values = returned(func),
+                                 results = doublesOf(values);
+  llvm::SmallVector<mlir::Value> wrt = doublesOf(func.getArguments()), weights;
+  if (results.empty() || wrt.empty())
+    return;
+  for (mlir::Value v : results)
+    weights.push_back(randomLike(b, v, 2));
+  auto gradients = buildGradients(b, results, weights, wrt);
+  ASSERT_TRUE(mlir::succeeded(gradients));
+  for (mlir::Value v : *gradients)
+    if (v)
+      values.push_back(v);
+  end->setOperands(values);
 }
 
 } // namespace varve

@@ -1,8 +1,10 @@
 // Every operation's lowering by the examples of its test file: what compiled
 // code gives, through upstream's loops and MLIR's execution engine, against the
 // reference value; and the same of its gradient.
+#include "Dialect/Varve/Ops/Build.h"
 #include "OpExamples.h"
 #include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Arith/Transforms/Passes.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -12,6 +14,7 @@
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/MemRef/Transforms/Passes.h"
 #include "mlir/Dialect/SCF/Transforms/BufferizableOpInterfaceImpl.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Dialect/Tensor/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/ExecutionEngine/ExecutionEngine.h"
 #include "mlir/Pass/PassManager.h"
@@ -19,6 +22,7 @@
 #include "mlir/Target/LLVMIR/Dialect/Builtin/BuiltinToLLVMIRTranslation.h"
 #include "mlir/Target/LLVMIR/Dialect/LLVMIR/LLVMToLLVMIRTranslation.h"
 #include "varve/Conversion/Passes.h"
+#include "varve/Dialect/Kernel/Kernel.h"
 #include "varve/Reference/Reference.h"
 #include "varve/Transforms/Differentiate.h"
 #include "llvm/Support/TargetSelect.h"
@@ -141,49 +145,58 @@ double toleranceOf(func::FuncOp func) {
   return tolerance;
 }
 
-/// The function as one of a program: what a pass lowers.
-void wrap(func::FuncOp func, OpBuilder &b) {
-  auto program = ProgramOp::create(b, func.getLoc(), func.getName(), nullptr,
-                                   nullptr);
-  Block &block = program.getBody().emplaceBlock();
-  OpBuilder inner = OpBuilder::atBlockBegin(&block);
-  auto infos = [&](size_t count, StringRef kind) {
-    SmallVector<Attribute> all;
-    for (size_t i = 0; i < count; ++i)
-      all.push_back(b.getDictionaryAttr(
-          {b.getNamedAttr("name", b.getStringAttr(kind + Twine(i))),
-           b.getNamedAttr("kind", b.getStringAttr(kind))}));
-    return b.getArrayAttr(all);
+/// Writes a convolution as loops over all products, those of padding left out.
+void writeLoops(kernel::ConvOp op) {
+  ImplicitLocOpBuilder b(op.getLoc(), op);
+  auto x = op.getX(), w = op.getW(), y = op.getY();
+  int64_t axes = x.getRank() - 2, groups = op.getGroups();
+  auto number = [](LocBuilder &in, int64_t n) -> Value {
+    return arith::ConstantIndexOp::create(in, n);
   };
-  auto wrapped =
-      FuncOp::create(inner, func.getLoc(), func.getSymNameAttr(),
-                     infos(func.getNumArguments(), "input"),
-                     infos(returned(func).size(), "output"), b.getArrayAttr({}),
-                     b.getArrayAttr({}), b.getI64IntegerAttr(1), nullptr);
-  wrapped.getBody().takeBody(func.getBody());
-  Operation *end = wrapped.getBody().front().getTerminator();
-  OpBuilder atEnd(end);
-  ReturnOp::create(atEnd, end->getLoc(), end->getOperands());
-  end->erase();
-  func.erase();
-}
-
-/// Adds gradients of what is returned, weighed at random, to what is returned.
-void returnGradients(func::FuncOp func) {
-  Operation *end = func.front().getTerminator();
-  ImplicitLocOpBuilder b(end->getLoc(), end);
-  SmallVector<Value> values = returned(func), results = doublesOf(values);
-  SmallVector<Value> wrt = doublesOf(func.getArguments()), weights;
-  if (results.empty() || wrt.empty())
-    return;
-  for (Value v : results)
-    weights.push_back(randomLike(b, v, 2));
-  auto gradients = buildGradients(b, results, weights, wrt);
-  ASSERT_TRUE(succeeded(gradients));
-  for (Value v : *gradients)
-    if (v)
-      values.push_back(v);
-  end->setOperands(values);
+  // Samples, features, places, channels of a group, taps.
+  SmallVector<int64_t> shape(y.getShape());
+  llvm::append_range(shape, w.getShape().drop_front());
+  auto type = cast<RankedTensorType>(op.getType());
+  Value zeros = arith::ConstantOp::create(b, b.getZeroAttr(type));
+  auto addProduct = [&](LocBuilder &in, ArrayRef<Value> at,
+                        ArrayRef<Value> sums) {
+    ArrayRef<Value> places = at.slice(2, axes), taps = at.drop_front(3 + axes);
+    Value group =
+        arith::DivSIOp::create(in, at[1], number(in, y.getDimSize(1) / groups));
+    Value channel =
+        arith::MulIOp::create(in, group, number(in, w.getDimSize(1)));
+    SmallVector<Value> inX{at[0],
+                           arith::AddIOp::create(in, channel, at[2 + axes])};
+    SmallVector<Value> inW{at[1], at[2 + axes]}, inY(at.take_front(2 + axes));
+    Value inside = arith::ConstantIntOp::create(in, 1, 1);
+    for (int64_t d = 0; d < axes; ++d) {
+      Value i =
+          arith::MulIOp::create(in, places[d], number(in, op.getStrides()[d]));
+      Value tap =
+          arith::MulIOp::create(in, taps[d], number(in, op.getDilations()[d]));
+      i = arith::AddIOp::create(in, i, tap);
+      i = arith::SubIOp::create(in, i, number(in, op.getPadding()[d]));
+      Value test = arith::CmpIOp::create(in, arith::CmpIPredicate::ult, i,
+                                         number(in, x.getDimSize(2 + d)));
+      inside = arith::AndIOp::create(in, inside, test);
+      inX.push_back(arith::SelectOp::create(in, test, i, number(in, 0)));
+      inW.push_back(taps[d]);
+    }
+    auto &lhs = op.getKind() == kernel::ConvKind::Data ? inY : inX;
+    auto &rhs = op.getKind() == kernel::ConvKind::Weight ? inY : inW;
+    auto &to = op.getKind() == kernel::ConvKind::Forward ? inY
+               : op.getKind() == kernel::ConvKind::Data  ? inX
+                                                         : inW;
+    Value p = arith::MulFOp::create(
+        in, tensor::ExtractOp::create(in, op.getLhs(), lhs),
+        tensor::ExtractOp::create(in, op.getRhs(), rhs));
+    Value old = tensor::ExtractOp::create(in, sums[0], to);
+    Value sum = arith::AddFOp::create(in, old, p);
+    sum = arith::SelectOp::create(in, inside, sum, old);
+    return SmallVector<Value>{tensor::InsertOp::create(in, sum, sums[0], to)};
+  };
+  op.replaceAllUsesWith(buildLoops(b, shape, {zeros}, addProduct)[0]);
+  op.erase();
 }
 
 /// `func`'s results by the interpreter.
@@ -246,6 +259,7 @@ TEST_P(OpLowering, GivesTheReferenceValue) {
     PassManager convert(&context), passes(&context);
     convert.addPass(createConvertVarveToLinalg());
     ASSERT_TRUE(succeeded(convert.run(*module)));
+    module->walk([](kernel::ConvOp op) { writeLoops(op); });
     for (auto func : module->getOps<func::FuncOp>())
       func->setAttr("llvm.emit_c_interface", b.getUnitAttr());
     ASSERT_TRUE(succeeded(parsePassPipeline(pipeline, passes)));

@@ -27,12 +27,16 @@ def PadOp : Varve_PrimitiveOp<
   let summary = "x with `before` and `after` more elements at its ends";
   let description = [{
     The entries belong to the last axes. `step` moves neighbours apart: step - 1
-    new elements between each two. New elements are `value`.
+    new elements between each two. New elements are `value`; in mode "edge" the
+    nearest element of x, in mode "reflect" that at the same distance on the
+    other side of the edge.
 
     - C1: `before`, `after` and, if there, `step` are of one length, at most the
       rank.
     - C2: before >= 0, after >= 0, step >= 1.
-    - C3: `mode` is "constant".
+    - C3: `mode` is "constant", "edge" or "reflect".
+    - C4: the latter two have no `step`; an axis that grows by them is not empty,
+      and by "reflect" at each end by less than it has.
   }];
   let arguments = (ins Varve_Tensor:$x, DenseI64ArrayAttr:$before,
                        DenseI64ArrayAttr:$after,

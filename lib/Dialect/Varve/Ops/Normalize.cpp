@@ -103,15 +103,35 @@ LogicalResult NormalizeOp::inferReturnTypes(MLIRContext *,
   types.assign({x, x.clone(kept), x.clone(kept)});
   return success();
 }
+// Three passes over x. The squares and the result are each made of x by one
+// operation: of a common x - mean the fusion would make a tensor in memory.
 SmallVector<Value> NormalizeOp::lower(LocBuilder &b, ArrayRef<Value> in) {
   Value x = in[0];
   ArrayRef<int64_t> axes = getAxis();
+  int64_t rank = typeOf(x).getRank();
+  SmallVector<AffineExpr> kept;
+  for (int64_t d : otherAxes(axes, rank))
+    kept.push_back(b.getAffineDimExpr(d));
+  AffineMap whole = b.getMultiDimIdentityMap(rank);
+  AffineMap each = AffineMap::get(rank, 0, kept, b.getContext());
   Value mean = MeanOp::create(b, x, axes, false);
-  Value away = sub(b, x, spread(b, mean, x, axes));
-  Value var = MeanOp::create(b, mul(b, away, away), axes, false);
+  Value squares = buildGeneric(b, typeOf(x), {x, mean},
+                               [](LocBuilder &in, ArrayRef<Value> v) -> Value {
+                                 Value away =
+                                     arith::SubFOp::create(in, v[0], v[1]);
+                                 return arith::MulFOp::create(in, away, away);
+                               },
+                               {whole, each});
+  Value var = MeanOp::create(b, squares, axes, false);
   Value scale = RsqrtOp::create(
       b, add(b, var, constantLike(b, var, getEps().convertToDouble())));
-  return {mul(b, away, spread(b, scale, x, axes)), mean, var};
+  Value y = buildGeneric(b, typeOf(x), {x, mean, scale},
+                         [](LocBuilder &in, ArrayRef<Value> v) -> Value {
+                           Value away = arith::SubFOp::create(in, v[0], v[1]);
+                           return arith::MulFOp::create(in, away, v[2]);
+                         },
+                         {whole, each, each});
+  return {y, mean, var};
 }
 void NormalizeOp::evaluate(ArrayRef<RefTensor> in,
                            MutableArrayRef<RefTensor> out) {
@@ -130,8 +150,28 @@ void NormalizeOp::evaluate(ArrayRef<RefTensor> in,
     y.f[e] = (x.f[e] - mean.f[r]) / std::sqrt(var.f[r] + eps);
   });
 }
+/// `v` as u times a factor that is the same along `axes`, where that can be
+/// seen: the cotangent of a normalized value that is scaled.
+static std::pair<Value, Value> withoutFactor(Value v, ArrayRef<int64_t> axes) {
+  auto product = v.getDefiningOp<MulOp>();
+  if (!product)
+    return {v, {}};
+  SmallVector<int64_t> kept = otherAxes(axes, typeOf(v).getRank());
+  for (bool first : {false, true}) {
+    Value one = first ? product.getX() : product.getY();
+    auto factor = one.getDefiningOp<BroadcastOp>();
+    if (factor && ArrayRef(factor.getAxes()) == ArrayRef(kept) &&
+        llvm::equal(
+            shapeOf(factor.getX()),
+            llvm::map_range(kept, [&](int64_t d) { return shapeOf(v)[d]; })))
+      return {first ? product.getY() : product.getX(), factor.getX()};
+  }
+  return {v, {}};
+}
 // With s = 1 / sqrt(var + eps): from y, s (dy - mean(dy) - y mean(dy y)); from
-// the mean, dmean / n; from the variance, 2 dvar (x - mean) / n.
+// the mean, dmean / n; from the variance, 2 dvar (x - mean) / n. A factor of
+// all of dy waits until last: the means are then those that the gradients of a
+// scale and a shift after the operation need.
 void NormalizeOp::buildVjp(LocBuilder &b, ArrayRef<Value> d,
                            MutableArrayRef<Value> dx) {
   Value x = getX(), y = getY(), total;
@@ -146,8 +186,11 @@ void NormalizeOp::buildVjp(LocBuilder &b, ArrayRef<Value> d,
   if (d[0]) {
     Value eps = constantLike(b, getVar(), getEps().convertToDouble());
     Value scale = RsqrtOp::create(b, add(b, getVar(), eps));
-    Value centred = sub(b, d[0], average(d[0]));
-    Value along = mul(b, y, average(mul(b, d[0], y)));
+    auto [dy, factor] = withoutFactor(d[0], axes);
+    if (factor)
+      scale = mul(b, scale, factor);
+    Value centred = sub(b, dy, average(dy));
+    Value along = mul(b, y, average(mul(b, dy, y)));
     join(mul(b, spread(b, scale, x, axes), sub(b, centred, along)));
   }
   if (d[1])

@@ -1,5 +1,5 @@
 // Slices, padding, reversal, concatenation.
-#include "Dialect/Varve/Ops/Scalar.h"
+#include "Dialect/Varve/Ops/Resample.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 
@@ -125,19 +125,64 @@ LogicalResult PadOp::inferReturnTypes(MLIRContext *,
                                after[i], " with step ", distance);
     size = before[i] + (size > 0 ? (size - 1) * distance + 1 : 0) + after[i];
   }
-  if (adaptor.getMode() != "constant") // pad C3
-    return emitOptionalError(loc, "unknown mode \"", adaptor.getMode(), "\"");
+  StringRef mode = adaptor.getMode();
+  if (mode != "constant" && mode != "edge" && mode != "reflect") // pad C3
+    return emitOptionalError(loc, "unknown mode \"", mode, "\"");
+  for (int64_t i = 0; mode != "constant" && i < n; ++i) {
+    int64_t most = std::max(before[i], after[i]),
+            had = x.getDimSize(rank - n + i);
+    if (step || (most > 0 && had == 0) ||
+        (mode == "reflect" && most > 0 && most >= had)) // pad C4
+      return emitOptionalError(loc, "mode \"", mode, "\" cannot pad axis ",
+                               rank - n + i, " of ", x, " by ", before[i],
+                               " and ", after[i], step ? " with steps" : "");
+  }
   types.push_back(x.clone(shape));
   return success();
 }
 OpFoldResult PadOp::fold(FoldAdaptor) {
   return getX().getType() == getType() ? OpFoldResult(getX()) : OpFoldResult();
 }
+/// x beyond its edges by its own elements: places are held to it, or mirrored.
+static Value padByOwn(LocBuilder &b, RankedTensorType type, Value x,
+                      ArrayRef<Margin> margins, bool reflect) {
+  return readAt(b, type, x, [&](LocBuilder &in, int64_t d, Value i) -> Value {
+    auto [before, after, step] = margins[d];
+    Value zero = number(in, 0), last = number(in, typeOf(x).getDimSize(d) - 1);
+    if (before > 0) {
+      i = arith::SubIOp::create(in, i, number(in, before));
+      Value mirrored =
+          reflect ? Value(arith::SubIOp::create(in, zero, i)) : zero;
+      i = arith::MaxSIOp::create(in, i, mirrored);
+    }
+    if (after > 0) {
+      Value mirrored = last;
+      if (reflect) {
+        mirrored = arith::AddIOp::create(in, last, last);
+        mirrored = arith::SubIOp::create(in, mirrored, i);
+      }
+      i = arith::MinSIOp::create(in, i, mirrored);
+    }
+    return i;
+  });
+}
+/// The same along one axis of n elements, as a matrix.
+static AxisMatrix paddingOf(const Margin &margin, int64_t n, bool reflect) {
+  AxisMatrix matrix;
+  matrix.columns = n;
+  for (int64_t i = -margin.before; i < n + margin.after; ++i) {
+    int64_t inside = std::clamp<int64_t>(i, 0, n - 1);
+    matrix.rows.push_back({{reflect ? 2 * inside - i : inside, 1}});
+  }
+  return matrix;
+}
 // Each element of the result is x at (index - before) / step where that is a
 // place of x, else the value.
 SmallVector<Value> PadOp::lower(LocBuilder &b, Values operands) {
   auto type = signless(cast<RankedTensorType>(getType()));
   Value x = operands[0];
+  if (getMode() != "constant")
+    return {padByOwn(b, type, x, marginsOf(*this), getMode() == "reflect")};
   auto from = typeOf(x);
   Value fill = scalar(b, type.getElementType(), getValue().convertToDouble());
   if (from.getNumElements() == 0)
@@ -179,6 +224,20 @@ SmallVector<Value> PadOp::lower(LocBuilder &b, Values operands) {
 }
 void PadOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
   SmallVector<Margin> margins = marginsOf(*this);
+  for (int64_t e = 0; getMode() != "constant" && e < y[0].size(); ++e) {
+    std::vector<int64_t> at = indexOf(e, y[0].shape);
+    for (int64_t d = 0; d < x[0].rank(); ++d) {
+      int64_t i = at[d] - margins[d].before, n = x[0].shape[d];
+      if (i < 0)
+        i = getMode() == "edge" ? 0 : -i;
+      else if (i >= n)
+        i = getMode() == "edge" ? n - 1 : 2 * (n - 1) - i;
+      at[d] = i;
+    }
+    y[0].set(e, x[0].at(positionOf(at, x[0].shape)));
+  }
+  if (getMode() != "constant")
+    return;
   double value = getValue().convertToDouble();
   for (int64_t e = 0; e < y[0].size(); ++e)
     y[0].set(e, {value, wrapToType(int64_t(value), y[0].element)});
@@ -190,6 +249,15 @@ void PadOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
   }
 }
 void PadOp::buildVjp(LocBuilder &b, Values dy, Grads dx) {
+  if (getMode() != "constant") {
+    dx[0] = dy[0];
+    for (auto [d, margin] : llvm::enumerate(marginsOf(*this)))
+      if (margin.before + margin.after > 0)
+        dx[0] = paddingOf(margin, shapeOf(getX())[d], getMode() == "reflect")
+                    .transposed()
+                    .apply(b, dx[0], d);
+    return;
+  }
   SmallVector<int64_t> begin, end, step;
   for (auto [m, size] : llvm::zip(marginsOf(*this), shapeOf(getX()))) {
     begin.push_back(m.before);

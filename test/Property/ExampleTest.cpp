@@ -1,0 +1,86 @@
+// The examples of operations whose kernels go their own ways (convolutions,
+// windows, matrices known at compile time) and their gradients, as programs
+// that Varve itself compiles, against the reference.
+#include "../Unit/OpExamples.h"
+#include "Compiler/CheckedProgram.h"
+#include "varve/InitAll.h"
+#include "gtest/gtest.h"
+#include <cmath>
+
+using namespace mlir;
+using namespace varve;
+
+namespace {
+
+/// How far compiled values may be from those in double, relative to the
+/// largest: what rounding to the narrowest type in the function leaves.
+double toleranceOf(FuncOp func) {
+  unsigned width = 64;
+  func.walk([&](Operation *op) {
+    for (Type type : op->getOperandTypes())
+      if (auto real = dyn_cast<FloatType>(
+              cast<RankedTensorType>(type).getElementType()))
+        width = std::min(width, real.getWidth());
+  });
+  return width == 64 ? 1e-9 : width == 32 ? 1e-5 : 3e-2;
+}
+
+void expectClose(const RefTensor &got, const RefTensor &want,
+                 double tolerance) {
+  ASSERT_EQ(got.shape, want.shape);
+  EXPECT_EQ(got.i, want.i);
+  for (size_t e = 0; e < want.f.size(); ++e) {
+    double g = got.f[e], w = want.f[e];
+    if (std::isnan(w) || std::isinf(w))
+      EXPECT_TRUE(std::isnan(w) ? std::isnan(g) : g == w)
+          << "element " << e << " is " << g << ", not " << w;
+    else
+      EXPECT_NEAR(g, w, tolerance * (1 + std::fabs(w))) << "element " << e;
+  }
+}
+
+class Examples : public ::testing::TestWithParam<std::string> {};
+
+TEST_P(Examples, CompiledAreTheReference) {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  for (auto &module : parseExamples(context, GetParam())) {
+    ASSERT_TRUE(module);
+    for (auto func :
+         llvm::make_early_inc_range(module->getOps<func::FuncOp>())) {
+      std::string name = func.getName().str();
+      SCOPED_TRACE(GetParam() + ": @" + name);
+      returnGradients(func);
+      std::vector<RefTensor> arguments = drawArguments(func);
+      OwningOpRef<ModuleOp> own(ModuleOp::create(func.getLoc()));
+      OpBuilder b = OpBuilder::atBlockEnd(own->getBody());
+      FuncOp wrapped = wrap(func, b);
+      RefState state;
+      auto want = evaluateFunction(wrapped, arguments, state);
+      ASSERT_TRUE(succeeded(want));
+      double tolerance = toleranceOf(wrapped);
+      PipelineOptions options;
+      options.target = *resolveTarget("native");
+      options.verify = true;
+      auto compiled = CheckedProgram::compile(*own, options, 1);
+      ASSERT_TRUE(compiled) << compiled.error().message;
+      SmallVector<RefTensor> got = compiled->call(arguments);
+      ASSERT_EQ(got.size(), want->size());
+      for (size_t i = 0; i < got.size(); ++i)
+        expectClose(got[i], (*want)[i], tolerance);
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ops, Examples,
+    ::testing::Values("adaptive_avg_pool", "adaptive_max_pool", "avg_pool",
+                      "avg_unpool", "conv", "conv_transpose", "conv_weight",
+                      "interpolate", "local_response_norm", "max_pool",
+                      "max_pool_at", "max_unpool", "normalize", "pad",
+                      "resample"),
+    [](auto &info) { return info.param; });
+
+} // namespace
