@@ -56,6 +56,7 @@ private:
   /// Writes for each width of panel.
   void eachWidth(llvm::function_ref<void(int64_t columns)> write);
   void tile(int64_t height, int64_t columns);
+  void prefetch(int64_t height, int64_t columns);
   void finish(Value place, int64_t height, int64_t columns);
 
   /// The sum of chunk q for each row and vector of a tile.

@@ -153,45 +153,65 @@ void Convolution::findInside() {
   }
 }
 
-// Weight: (image, place of y). Lines along the last dimension are runs.
+// Weight: (image, place of y). Runs are lines along the last dimension that is
+// no single place.
 Convolution::Values Convolution::chunkOfPlaces(Value q, int64_t height,
                                                int64_t columns) {
-  const int64_t line = out.back();
+  SmallVector<int64_t> sizes = {batch};
+  llvm::append_range(sizes, out);
+  while (sizes.size() > 1 && sizes.back() == 1)
+    sizes.pop_back();
+  const int64_t line = sizes.pop_back_val(), along = int64_t(sizes.size()) - 1;
   Value k0 = b.mul(q, options.kc);
   Value k1 = b.min(b.add(k0, b.index(options.kc)), b.index(terms));
   Value first = b.div(k0, line);
   Value end = b.div(b.add(k1, b.index(line - 1)), line);
-  SmallVector<int64_t> lines = {batch};
-  lines.append(out.begin(), out.end() - 1);
+  if (sizes.empty()) {
+    first = b.index(0);
+    end = b.index(1);
+  }
+  // A tap that is nowhere inside has no lines.
+  for (auto range : inside)
+    end = arith::SelectOp::create(b, b.less(range.first, range.second), end,
+                                  first);
   Values zero(height * vectorsIn(columns), b.zeros(element));
   return b.loop(first, end, 1, zero, [&](Value l, ValueRange acc) {
-    Indices place = b.delinearize(l, lines);
-    Index image = place.front();
-    place.erase(place.begin());
+    Indices place = b.delinearize(l, sizes);
+    place.resize(taps.size() + 1); // the rest are the run and single places
     Value start = b.mul(l, line);
-    Value lo = b.max(inside.back().first, arith::SubIOp::create(b, k0, start));
-    Value hi = b.min(inside.back().second, arith::SubIOp::create(b, k1, start));
-    for (auto [p, range] : llvm::zip(place, inside)) {
-      Value at = b.scalarPart(p);
+    Value lo = b.max(arith::SubIOp::create(b, k0, start), b.index(0));
+    Value hi = b.min(arith::SubIOp::create(b, k1, start), b.index(line));
+    Value valid;
+    for (auto [d, range] : llvm::enumerate(inside)) {
+      if (int64_t(d) == along) {
+        lo = b.max(lo, range.first);
+        hi = b.min(hi, range.second);
+        continue;
+      }
+      Value at = b.scalarPart(place[d + 1]);
       Value from =
           arith::CmpIOp::create(b, arith::CmpIPredicate::sge, at, range.first);
       Value fits = arith::AndIOp::create(b, from, b.less(at, range.second));
-      hi = arith::SelectOp::create(b, fits, hi, lo);
+      valid = valid ? Value(arith::AndIOp::create(b, valid, fits)) : fits;
     }
+    if (valid)
+      hi = arith::SelectOp::create(b, valid, hi, lo);
+    auto at = [&](unsigned d, Index term) {
+      return int64_t(d) == along + 1 ? term : place[d];
+    };
     // A channel of x and a feature of y; depthwise both are the lane.
     auto ofX = [&](Index channel, Index term) {
-      Indices at = {image, channelLane(channel, depthwise ? N : channels)};
-      for (unsigned d = 0; d < taps.size(); ++d) {
-        Index p = d < place.size() ? place[d] : term;
-        at.push_back(p * strides[d] + spot[d] * dilations[d] + -padding[d]);
-      }
-      return at;
+      Indices i = {at(0, term), channelLane(channel, depthwise ? N : channels)};
+      for (unsigned d = 0; d < taps.size(); ++d)
+        i.push_back(at(d + 1, term) * strides[d] + spot[d] * dilations[d] +
+                    -padding[d]);
+      return i;
     };
     auto ofY = [&](Index feature, Index term) {
-      Indices at = {image, channelLane(feature, depthwise ? N : features)};
-      at.append(place);
-      at.push_back(term);
-      return at;
+      Indices i = {at(0, term), channelLane(feature, depthwise ? N : features)};
+      for (unsigned d = 0; d < taps.size(); ++d)
+        i.push_back(at(d + 1, term));
+      return i;
     };
     auto rowOf = [&](Index row, Index lanes) {
       return depthwise ? lanes : Index::of(firstRow) + row;

@@ -223,6 +223,18 @@ void Convolution::finish(Value place, int64_t height, int64_t columns) {
   body.newPoint();
 }
 
+// A long epilogue is an update of large state: it comes from memory while the
+// tile is multiplied.
+void Convolution::prefetch(int64_t height, int64_t columns) {
+  b.loop(b.index(0), b.index(height), 1, [&](Value i) {
+    for (int64_t j = 0; j < vectorsIn(columns); ++j) {
+      body.newPoint();
+      body.prefetchOuts(outPosition(Index::of(i), j, columns));
+    }
+  });
+  body.newPoint();
+}
+
 void Convolution::tile(int64_t height, int64_t columns) {
   const int64_t nv = vectorsIn(columns);
   auto each = [&](function_ref<void(int64_t i, int64_t j, Value place)> f) {
@@ -230,13 +242,9 @@ void Convolution::tile(int64_t height, int64_t columns) {
       for (int64_t j = 0; j < nv; ++j)
         f(i, j, partialAt(b.index(0), Index::of(i), j));
   };
-  // A long epilogue is an update of large state: it comes from memory while the
-  // tile is multiplied.
   bool direct = body.epilogueSize() <= 6;
   if (!direct)
-    each([&](int64_t i, int64_t j, Value) {
-      body.prefetchOuts(outPosition(Index::of(i), j, columns));
-    });
+    prefetch(height, columns);
   if (chunks == 1) {
     Values sums = chunk(b.index(0), height, columns);
     each([&](int64_t i, int64_t j, Value place) {
@@ -318,8 +326,11 @@ void Convolution::expandByBlocks() {
     b.loop(b.index(0), b.mul(count, size), kLanes,
            [&](Value i) { putPartial(b.zeros(element), i); });
     b.loop(b.index(0), b.index(chunks), 1, [&](Value q) {
+      Value isLast = arith::CmpIOp::create(b, arith::CmpIPredicate::eq, q,
+                                           b.index(chunks - 1));
       b.loop(b.index(0), count, 1, [&](Value u) {
         at(b.add(first, u), [&](int64_t height, int64_t columns) {
+          b.when(isLast, [&] { prefetch(height, columns); });
           Values sums = chunk(q, height, columns);
           const int64_t nv = vectorsIn(columns);
           Value place = b.mul(u, size);
@@ -328,12 +339,8 @@ void Convolution::expandByBlocks() {
               Value to = partialAt(place, Index::of(i), j);
               putPartial(plus(getPartial(to), sums[i * nv + j]), to);
             }
+          b.when(isLast, [&] { finish(place, height, columns); });
         });
-      });
-    });
-    b.loop(b.index(0), count, 1, [&](Value u) {
-      at(b.add(first, u), [&](int64_t height, int64_t columns) {
-        finish(b.mul(u, size), height, columns);
       });
     });
   });
