@@ -35,6 +35,9 @@ enum varve_output {
   /* An artifact with the runtime inside and a C header, for programs that know
    * nothing of Varve. */
   VARVE_OUTPUT_LIBRARY = 5,
+  /* No file: `text` of the result says, in JSON, what the first function needs
+   * in memory. Nothing is compiled to machine code. */
+  VARVE_OUTPUT_MEMORY = 6,
 };
 
 /* A function of the program at one batch size. */
@@ -76,7 +79,7 @@ struct varve_compile_result {
   /* Every file that was read (the model, what it uses and imports), one a
    * line; together with the request they determine the output. */
   char *dependencies;
-  char *text; /* of varve_check: its report; else "" */
+  char *text; /* of varve_check, VARVE_OUTPUT_MEMORY: the report; else "" */
 };
 
 /* "0.1.0 (LLVM 22.1.0)": a part of cache keys. Lives forever. */

@@ -101,6 +101,8 @@ pipelineOptionsOf(const varve_compile_request &request, const Target &target) {
                    ErrorKind::Usage};
     options.stopAfter = *phase;
   }
+  if (request.output == VARVE_OUTPUT_MEMORY)
+    options.stopAfter = Phase::Plan;
   if (request.reproducer)
     options.reproducer = request.reproducer;
   if (request.print_phases)
@@ -145,7 +147,7 @@ static Status writeLibrary(CompiledProgram &program, const Target &target,
 }
 
 Status compile(const varve_compile_request &request,
-               std::vector<std::string> &files) {
+               std::vector<std::string> &files, std::string &report) {
   Result<Target> target = resolveTarget(request.cpu ? request.cpu : "native");
   if (!target)
     return target.error();
@@ -168,6 +170,9 @@ Status compile(const varve_compile_request &request,
   files = program->files;
 
   switch (request.output) {
+  case VARVE_OUTPUT_MEMORY:
+    report = describeMemory(*program);
+    return {};
   case VARVE_OUTPUT_LIBRARY:
     return writeLibrary(*program, *target, request);
   case VARVE_OUTPUT_MLIR: {

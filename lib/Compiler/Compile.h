@@ -33,9 +33,13 @@ compileFunctions(mlir::MLIRContext &context, const ImportRequest &import,
                  llvm::ArrayRef<varve_function_request> functions,
                  const PipelineOptions &options);
 
-/// Writes what the request asks for. `files` is filled as far as it went.
+/// Writes what the request asks for, a report to `text`. `files` is filled as
+/// far as it went.
 Status compile(const varve_compile_request &request,
-               std::vector<std::string> &files);
+               std::vector<std::string> &files, std::string &text);
+
+/// What `program` needs in memory to run its first function, in JSON.
+std::string describeMemory(const CompiledProgram &program);
 
 /// Runs a check and adds its lines to `report`.
 Status check(const varve_check_request &request, std::string &report);

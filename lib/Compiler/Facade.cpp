@@ -33,12 +33,12 @@ extern "C" int64_t varve_compiler_api(void) { return VARVE_COMPILER_API; }
 
 extern "C" int64_t varve_compile(const varve_compile_request *request,
                                  varve_compile_result *result) {
-  return report(result, [&](auto &files, auto &) -> Status {
+  return report(result, [&](auto &files, std::string &text) -> Status {
     if (request->size < int64_t(sizeof(varve_compile_request)))
       return Error{"the request is older than this compiler", ErrorKind::Usage};
     if (request->functions < 1)
       return Error{"no function is asked for", ErrorKind::Usage};
-    return compile(*request, files);
+    return compile(*request, files, text);
   });
 }
 

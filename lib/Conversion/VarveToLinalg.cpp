@@ -145,10 +145,14 @@ LogicalResult FunctionLowering::lower(Operation *op) {
   ImplicitLocOpBuilder builder(op->getLoc(), b);
   SmallVector<Value> results = lowerable.lower(builder, operands);
 
+  // What is computed again must not become one with what it repeats.
+  bool again = op->hasAttr("varve.again");
   SmallVector<Operation *> composed;
   Block::iterator begin = first ? block->begin() : std::next(before);
   for (Operation &made : llvm::make_range(begin, end))
     made.walk<WalkOrder::PreOrder>([&](Operation *inner) {
+      if (again && inner->getBlock() == block)
+        inner->setDiscardableAttr("varve.again", b.getUnitAttr());
       if (!isa<VarveDialect>(inner->getDialect()))
         return WalkResult::advance();
       composed.push_back(inner);

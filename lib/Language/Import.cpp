@@ -25,7 +25,8 @@ bool Importer::buildFunctions() {
           "write `train " + model->name.text + " { }`");
     return false;
   }
-  if (train && request.function != "train_step") {
+  bool greedy = info.learning.node && info.learning.way == "greedy";
+  if (train && (greedy || request.function != "train_step")) {
     stateComplete = buildStep("train_step");
     if (!stateComplete && !inferAlone())
       return false;
@@ -33,7 +34,10 @@ bool Importer::buildFunctions() {
     if (!stateComplete)
       clearProgram();
   }
-  return request.infers() ? buildInfer() : buildStep(request.function);
+  if (request.infers())
+    return buildInfer();
+  return greedy && isTrainStep(request.function) ? buildGreedyStep()
+                                                 : buildStep(request.function);
 }
 
 void Importer::clearProgram() {

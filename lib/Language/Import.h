@@ -21,7 +21,8 @@ struct ImportRequest {
   std::string text;
   /// `KEY=EXPR` of the command line, in order.
   std::vector<std::string> set;
-  /// "train_step", "eval_step"; "infer" takes the model's inputs, and
+  /// "train_step", in greedy learning also "train_step:STAGE" for each stage
+  /// but the first; "eval_step"; "infer" takes the model's inputs, and
   /// "infer_stored" samples as the data set stores them, through `prepare`.
   std::string function = "train_step";
   bool infers() const {

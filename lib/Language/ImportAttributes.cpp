@@ -86,8 +86,17 @@ DictionaryAttr Importer::settingsAttribute() {
     if (info.losses.size() > 1 ||
         (!info.losses.empty() && info.losses[0]->name))
       losses.insert(losses.end(), info.lossNames.begin(), info.lossNames.end());
+    losses.insert(losses.end(), stageLosses.begin(), stageLosses.end());
     learn.setIf("losses", losses);
     learn.setIf("metrics", info.metricNames);
+    if (info.learning.way == "greedy") {
+      std::vector<std::string> names;
+      for (const Cut &cut : stageCuts)
+        names.push_back(cut.name);
+      names.push_back(lastStage);
+      learn.set("stages", learn.strings(names));
+      learn.set("stage_epochs", builder.getI64ArrayAttr(stageEpochs));
+    }
     out.set("train", learn.get());
   }
   if (!info.labels.empty()) {
@@ -122,11 +131,22 @@ DictionaryAttr Importer::trainAttribute() {
   }
   if (!groups.empty())
     out.set("groups", builder.getArrayAttr(groups));
+  SmallVector<Attribute> stages;
+  for (const auto &[name, values] : stageOptimizers) {
+    Entries entry{builder, {}};
+    entry.set("stage", name);
+    for (const auto &[key, value] : values)
+      entry.set(key, value);
+    stages.push_back(entry.get());
+  }
+  if (!stages.empty())
+    out.set("stages", builder.getArrayAttr(stages));
   std::vector<std::string> frozen;
   for (const MatchRule &rule : info.freezes)
     for (const ast::StringLiteral &pattern : rule.node->patterns)
       frozen.push_back(pattern.text);
   out.setIf("freeze", frozen);
+  out.setIf("memory_budget", info.memoryBudget);
   if (info.clipNorm)
     out.set("clip_norm", builder.getF64FloatAttr(*info.clipNorm));
   if (info.clipValue)

@@ -185,7 +185,7 @@ Datum Importer::callBlock(Frame &caller, BlockRef ref,
     if (f->block == &block)
       return error(caller, span, "`" + block.name.text + "` calls itself",
                    "blocks are inlined: no recursion");
-  if (block.gradient && request.function == "train_step")
+  if (block.gradient && isTrainStep(request.function))
     return refuse(caller, span,
                   "a block with its own `gradient` is not supported yet");
 

@@ -76,7 +76,7 @@ Datum Importer::evaluateName(Frame &frame, const Expr &expr) {
   if (found != frame.names.end())
     return found->second;
   if (expr.text == "training")
-    return Datum::boolean(frame.training);
+    return Datum::boolean(frame.training && !frozen);
   if (Type element = elementType(&context, expr.text))
     return Datum::type(element);
   if (std::optional<Datum> init = initialiserByName(expr.text))

@@ -123,20 +123,54 @@ struct MatchRule {
   std::map<std::string, mlir::Attribute> values;
 };
 
+/// A name or pattern of layers after which a network is cut.
+struct CutName {
+  std::string text;
+  Span span;
+};
+
+/// `learning decoupled(...) { ... }`.
+struct LearningInfo {
+  const ast::Learning *node = nullptr; ///< null: end to end
+  std::string way;
+  std::vector<CutName> cuts;
+  int64_t stages = 0; ///< 0: by `cuts`
+  bool each = false;  ///< after each layer
+  bool balanceFlops = false;
+  const ast::Expr *head = nullptr; ///< the name of a block
+  const ast::Expr *optimizer = nullptr;
+  std::vector<const ast::Term *> losses;
+  std::vector<const ast::Stage *> own; ///< settings of single stages
+};
+
+/// Where a network is cut, and by which layer.
+struct Cut {
+  std::string name;
+  mlir::Value value;
+  std::string layer;
+};
+
+/// "train_step", or "train_step:STAGE" of greedy learning.
+inline bool isTrainStep(llvm::StringRef function) {
+  return function.split(':').first == "train_step";
+}
+
 /// What `train` and `infer` say. 0 and "" are what is not said.
 struct TrainInfo {
   std::string dataName;
   std::map<std::string, std::string> options;
   std::vector<SampleField> fields;
   int64_t batch = 0, epochs = 0, steps = 0, seed = 0, patience = 0,
-          checkpointEvery = 0;
+          checkpointEvery = 0, memoryBudget = 0;
   double validate = 0;
   std::string monitor, initFrom, optimizer;
   std::optional<double> clipNorm, clipValue;
-  std::map<std::string, mlir::Attribute> hyper;
+  /// The optimizer's values, and those that it has when nothing is said.
+  std::map<std::string, mlir::Attribute> hyper, defaults;
   std::vector<MatchRule> groups, freezes;
   const ast::Prepare *prepare = nullptr;
   const ast::Expr *schedule = nullptr;
+  LearningInfo learning;
   std::vector<const ast::Term *> losses, metrics, outputs;
   std::vector<std::string> lossNames, metricNames, outputNames;
   std::map<std::string, std::vector<std::string>> labels;
@@ -353,7 +387,11 @@ private:
   /// Whether inference can do without training: if that failed only for want
   /// of support. Then its errors are forgotten and `train` is no more.
   bool inferAlone();
-  bool buildStep(const std::string &name);
+  /// One of the training steps of greedy learning, with a `stage`.
+  bool buildStep(const std::string &name, std::optional<size_t> stage = {});
+  bool buildGreedyStep();
+  bool buildLosses(Frame &settings, bool lastGreedy, size_t layersOfModel,
+                   mlir::Value &total);
   bool buildInfer();
   bool bindModelInputs(Frame &settings, int64_t batch,
                        std::map<std::string, Datum> &inputs);
@@ -361,7 +399,7 @@ private:
   mlir::Value addInput(mlir::Type type, const std::string &name,
                        llvm::StringRef kind);
   void addResult(mlir::Value value, const std::string &name,
-                 const std::string &kind);
+                 const std::string &kind, const std::string &stage = "");
   mlir::Value useState(StateOp state);
   void finishFunction(bool updates);
   void prune();
@@ -403,6 +441,32 @@ private:
   void wrapRun(llvm::ArrayRef<mlir::Operation *> run, int index);
   void wrapLayers(mlir::Block &block, int parent);
 
+  // ---- ImportStages.cpp: cuts, heads and losses of stages ----
+  bool readLearning(Frame &frame, const ast::Learning &learning);
+  bool readCuts(Frame &frame, const ast::Expr &expr);
+  /// Where the model that was just run is cut; fails with a diagnostic.
+  bool findCuts(Frame &frame, std::vector<Cut> &cuts, size_t layersOfModel,
+                mlir::Value loss);
+  /// The loss of each stage but the last, as results of the function.
+  bool buildStageLosses(Frame &settings, size_t layersOfModel,
+                        mlir::Value loss);
+  /// That of one stage; `alone` where it is what the function learns.
+  bool buildStageLoss(Frame &settings, const Cut &cut, bool alone);
+  /// What a greedy stage's own step learns.
+  bool buildGreedyLoss(Frame &settings, size_t stage, size_t layersOfModel,
+                       mlir::Value &loss);
+  /// The losses of Nokland and Eidnes.
+  bool localSimilarity(Frame &frame, const Datum &h,
+                       std::vector<const ast::Term *> &losses);
+  bool readStageSettings(Frame &frame, const std::vector<Cut> &cuts);
+  bool matchesCut(const ast::Stage &stage, const Cut &cut) const;
+  Datum callHead(Frame &frame, const Datum &h);
+  std::string lastStageName(size_t layersOfModel) const;
+  /// The value after a layer of the model that was just run.
+  mlir::Value valueAfter(const std::string &layer, size_t layersOfModel) const;
+  /// Returns the value below which stage `stage` changes nothing.
+  void addFrozenCut(size_t stage, size_t layersOfModel);
+
   // ---- ImportSettings.cpp: what train and infer say besides ----
   bool readSettings();
   bool readTrainSetting(Frame &frame, const ast::Setting &setting);
@@ -415,6 +479,9 @@ private:
                  llvm::ArrayRef<ast::Argument> arguments,
                  std::map<std::string, mlir::Attribute> &out);
   bool readLabels(Frame &frame, const ast::Labels &labels, bool infers);
+
+  static void nameTerms(llvm::ArrayRef<const ast::Term *> terms,
+                        const char *single, std::vector<std::string> &names);
 
   // ---- ImportAttributes.cpp ----
   mlir::DictionaryAttr settingsAttribute();
@@ -478,6 +545,19 @@ private:
   std::vector<std::string> resultOrder;
   std::map<std::string, int64_t> modelDims;
   TrainInfo info;
+  /// Of the training step: the losses of its stages, and the optimizer's
+  /// values where a stage has its own.
+  std::vector<std::string> stageLosses;
+  std::vector<std::pair<std::string, std::map<std::string, mlir::Attribute>>>
+      stageOptimizers;
+  /// Of the whole training step; values are no longer there.
+  std::vector<Cut> stageCuts;
+  std::string lastStage;
+  std::vector<int64_t> stageEpochs;
+  std::deque<ast::Term> ownTerms;
+  /// While the model runs up to the end of this layer, it does not train.
+  std::string frozenUntil;
+  bool frozen = false;
 };
 
 /// NumPy's common shape, or nothing.

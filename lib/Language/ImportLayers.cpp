@@ -13,7 +13,11 @@ Importer::InLayer::InLayer(Importer &importer, std::string path)
   importer.layers.push_back({std::move(path), outer, {}});
 }
 
-Importer::InLayer::~InLayer() { importer.currentLayer = outer; }
+Importer::InLayer::~InLayer() {
+  if (importer.layers[importer.currentLayer].path == importer.frozenUntil)
+    importer.frozen = false;
+  importer.currentLayer = outer;
+}
 
 void Importer::InLayer::setValue(const Datum &datum) {
   const Datum *one = &datum;

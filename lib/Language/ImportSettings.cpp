@@ -229,6 +229,7 @@ bool Importer::readOptimizer(Frame &frame, const Expr &expr) {
         {builder.getF64FloatAttr(0.9), builder.getF64FloatAttr(0.999)});
   if (named.text == "sgd")
     info.hyper["nesterov"] = builder.getBoolAttr(false);
+  info.defaults = info.hyper;
   if (!expr.is(ExprKind::Call))
     return true;
   return readHyper(frame, named.text, expr.arguments, info.hyper);
@@ -249,8 +250,8 @@ static std::string termName(const ast::Term &term, const std::string &single) {
   return print(expr);
 }
 
-static void nameTerms(ArrayRef<const ast::Term *> terms, const char *single,
-                      std::vector<std::string> &names) {
+void Importer::nameTerms(ArrayRef<const ast::Term *> terms, const char *single,
+                         std::vector<std::string> &names) {
   std::set<std::string> taken;
   for (const ast::Term *term : terms) {
     std::string name = termName(*term, terms.size() == 1 ? single : "");
@@ -282,7 +283,7 @@ bool Importer::readSettings() {
     bool optimizer = false;
     for (const ast::Setting &setting : train->settings.list)
       optimizer |= setting.keyword.text == "optimizer";
-    if (!optimizer && request.function == "train_step")
+    if (!optimizer && isTrainStep(request.function))
       error(frame, train->model.span, "`train` has no optimizer",
             "write `optimizer adam(lr: 1e-3)`");
     if (info.batch == 0)
@@ -298,7 +299,7 @@ bool Importer::readSettings() {
 }
 
 bool Importer::readTrainSetting(Frame &frame, const ast::Setting &setting) {
-  bool trains = request.function == "train_step";
+  bool trains = isTrainStep(request.function);
   if (auto *data = setting.as<ast::Data>())
     return readData(frame, *data);
   if (auto *prepare = setting.as<ast::Prepare>()) {
@@ -337,23 +338,8 @@ bool Importer::readTrainSetting(Frame &frame, const ast::Setting &setting) {
     info.groups.push_back(std::move(rule));
     return true;
   }
-  if (auto *learning = setting.as<ast::Learning>()) {
-    static const std::vector<std::string> known = {
-        "end_to_end",       "greedy",  "decoupled",      "pipeline",
-        "local_similarity", "infopro", "forward_forward"};
-    if (!llvm::is_contained(known, learning->name.text)) {
-      error(frame, learning->name.span,
-            "unknown learning `" + learning->name.text + "`",
-            suggest(learning->name.text, known));
-      return false;
-    }
-    if (trains && learning->name.text != "end_to_end") {
-      refuse(frame, learning->name.span,
-             "learning `" + learning->name.text + "` is not supported yet");
-      return false;
-    }
-    return true;
-  }
+  if (auto *learning = setting.as<ast::Learning>())
+    return readLearning(frame, *learning);
   if (auto *node = setting.as<ast::Value>())
     return readValue(frame, *node, trains);
   error(frame, setting.keyword.span,
@@ -371,9 +357,10 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
     return true;
   }
   // On the command line a word is a string: `--set monitor=val_loss`.
-  bool word = expr.is(ExprKind::Name) &&
-              (key == "monitor" || key == "init_from") &&
-              sources.name(expr.span.file) == overrideName;
+  bool word =
+      expr.is(ExprKind::Name) &&
+      (key == "monitor" || key == "init_from" || key == "memory_budget") &&
+      sources.name(expr.span.file) == overrideName;
   Datum datum = word ? Datum::string(expr.text) : value(frame, expr);
   if (datum.isPoison())
     return false;
@@ -424,6 +411,20 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
     if (!datum.isNumber() || datum.number() < 0 || datum.number() >= 1)
       return wrong("a part from 0 to below 1");
     info.validate = datum.number();
+    return true;
+  }
+  if (key == "memory_budget") {
+    StringRef text = datum.is(Datum::Kind::String) ? StringRef(datum.text) : "";
+    StringRef unit = text.take_back(2);
+    double number = 0;
+    double factor = unit == "GB"   ? 1e9
+                    : unit == "MB" ? 1e6
+                    : unit == "KB" ? 1e3
+                                   : 0;
+    if (text.drop_back(2).getAsDouble(number) || !(number * factor >= 1) ||
+        number * factor > 1e18)
+      return wrong("a size, such as \"2GB\" or \"500MB\"");
+    info.memoryBudget = int64_t(number * factor);
     return true;
   }
   // What changes nothing yet is refused, but for its neutral value.

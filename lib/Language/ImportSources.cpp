@@ -208,6 +208,20 @@ bool Importer::chooseModel() {
 
 // ---- --set ----
 
+static ast::Expr listOfNames(StringRef text, Span span) {
+  ast::Expr list;
+  list.kind = ast::ExprKind::List;
+  list.span = span;
+  for (StringRef name : llvm::split(text, ',')) {
+    ast::Expr item;
+    item.kind = ast::ExprKind::String;
+    item.text = name.trim(" \"[]").str();
+    item.span = span;
+    list.operands.push_back(item);
+  }
+  return list;
+}
+
 bool Importer::applyOverrides() {
   for (const std::string &text : request.set) {
     FileId file = sources.add(overrideName, text);
@@ -220,7 +234,10 @@ bool Importer::applyOverrides() {
       return false;
     }
     std::string key = text.substr(0, equals), right = text.substr(equals + 1);
-    if (!applyOverride(key, parseOverride(right), whole))
+    // Cuts are names, which need no quotes here.
+    ast::Expr value = key == "learning.cuts" ? listOfNames(right, whole)
+                                             : parseOverride(right);
+    if (!applyOverride(key, std::move(value), whole))
       return false;
   }
   return true;

@@ -54,11 +54,15 @@ Value Importer::addInput(Type type, const std::string &name, StringRef kind) {
 }
 
 void Importer::addResult(Value value, const std::string &name,
-                         const std::string &kind) {
+                         const std::string &kind, const std::string &stage) {
   returned.push_back(value);
-  returnedInfo.push_back(builder.getDictionaryAttr(
-      {builder.getNamedAttr("name", builder.getStringAttr(name)),
-       builder.getNamedAttr("kind", builder.getStringAttr(kind))}));
+  SmallVector<NamedAttribute> entries = {
+      builder.getNamedAttr("name", builder.getStringAttr(name)),
+      builder.getNamedAttr("kind", builder.getStringAttr(kind))};
+  if (!stage.empty())
+    entries.push_back(
+        builder.getNamedAttr("stage", builder.getStringAttr(stage)));
+  returnedInfo.push_back(builder.getDictionaryAttr(entries));
 }
 
 void Importer::finishFunction(bool updates) {
@@ -270,20 +274,12 @@ Value Importer::scalarTerm(Frame &frame, const Expr &expr, const char *what) {
   return cast(frame, expr.span, datum.tensor, f32);
 }
 
-bool Importer::buildStep(const std::string &name) {
-  int64_t batch = request.batch > 0 ? request.batch : info.batch;
-  beginFunction(name, trial ? standInSamples : batch);
-  Frame settings;
-  settings.blockName = "train";
-  settings.scope = mainScope;
-  settings.training = name == "train_step";
-  if (!runPrepare(settings) || !runModel(settings, samples, {}))
-    return false;
-
+/// The losses and metrics of the whole model; `total` is what it learns from.
+bool Importer::buildLosses(Frame &settings, bool lastGreedy,
+                           size_t layersOfModel, Value &total) {
   Frame terms = settings;
   bindTermNames(terms);
   bindProgress(terms, /*totals=*/false);
-  Value total;
   bool good = true;
   SmallVector<Value> parts;
   for (const Term *term : info.losses) {
@@ -299,7 +295,10 @@ bool Importer::buildStep(const std::string &name) {
           "write `loss ...`");
     return false;
   }
-  addResult(total, "loss", "loss");
+  bool staged = settings.training && info.learning.node;
+  if (staged && !lastGreedy)
+    lastStage = lastStageName(layersOfModel);
+  addResult(total, "loss", "loss", staged ? lastStage : std::string());
   if (parts.size() > 1 || info.losses[0]->name)
     for (auto [part, partName] : llvm::zip(parts, info.lossNames))
       addResult(part, partName, "loss_part");
@@ -308,6 +307,54 @@ bool Importer::buildStep(const std::string &name) {
     good &= bool(metric);
     addResult(metric, metricName, "metric");
   }
+  if (!good || !staged)
+    return good;
+  if (!lastGreedy)
+    return buildStageLosses(settings, layersOfModel, total);
+  addFrozenCut(stageCuts.size(), layersOfModel);
+  return true;
+}
+
+// The stages below a greedy one are there as in evaluation: they are cut off,
+// and what runs before the cut sees that nothing trains.
+bool Importer::buildGreedyStep() {
+  StringRef wanted = StringRef(request.function).split(':').second;
+  for (size_t stage = 0; stage <= stageCuts.size(); ++stage) {
+    const std::string &name =
+        stage < stageCuts.size() ? stageCuts[stage].name : lastStage;
+    if (wanted.empty() || wanted == name)
+      return buildStep(request.function, stage);
+  }
+  Frame top;
+  top.scope = mainScope;
+  error(top, info.learning.node->name.span,
+        "there is no stage `" + wanted.str() + "`");
+  return false;
+}
+
+bool Importer::buildStep(const std::string &name, std::optional<size_t> stage) {
+  int64_t batch = request.batch > 0 ? request.batch : info.batch;
+  beginFunction(name, trial ? standInSamples : batch);
+  Frame settings;
+  settings.blockName = "train";
+  settings.scope = mainScope;
+  settings.training = isTrainStep(name);
+  if (!runPrepare(settings))
+    return false;
+  frozen = stage && *stage > 0;
+  frozenUntil = frozen ? stageCuts[*stage - 1].layer : "";
+  bool ran = runModel(settings, samples, {});
+  frozen = false;
+  if (!ran)
+    return false;
+  size_t layersOfModel = layers.size();
+
+  Value total;
+  bool good = true;
+  if (stage && *stage < stageCuts.size())
+    good = buildGreedyLoss(settings, *stage, layersOfModel, total);
+  else
+    good = buildLosses(settings, stage.has_value(), layersOfModel, total);
   if (settings.training && info.schedule) {
     Frame schedule = settings;
     bindProgress(schedule, /*totals=*/true);

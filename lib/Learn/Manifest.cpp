@@ -118,6 +118,10 @@ Manifest::Train readTrain(const json &value, std::string &mistake) {
   reader.read("init_from", train.initFrom);
   reader.read("losses", train.losses);
   reader.read("metrics", train.metrics);
+  reader.read("stages", train.stages);
+  reader.read("stage_epochs", train.stageEpochs);
+  if (train.stages.size() != train.stageEpochs.size())
+    reader.fail("as long as stages", "stage_epochs");
   return train;
 }
 

@@ -33,6 +33,9 @@ struct Manifest {
     int64_t checkpointEvery = 0;
     std::string initFrom;
     std::vector<std::string> losses, metrics;
+    /// Of greedy learning: stages in their order, the epochs of each.
+    std::vector<std::string> stages;
+    std::vector<int64_t> stageEpochs;
   };
   std::optional<Train> train; ///< absent: the program is not trained
 

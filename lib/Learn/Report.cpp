@@ -60,9 +60,14 @@ namespace {
 /// Objects keep the order in which their keys are written.
 using Json = nlohmann::ordered_json;
 
+/// "stage.conv1" is the entry "conv1" of "losses".
 void add(Json &object, const std::vector<Measure> &measures) {
+  constexpr std::string_view stage = "stage.";
   for (const auto &[name, value] : measures)
-    object[name] = value;
+    if (name.compare(0, stage.size(), stage) == 0)
+      object["losses"][name.substr(stage.size())] = value;
+    else
+      object[name] = value;
 }
 
 } // namespace

@@ -37,6 +37,7 @@ private:
   Status checkPlaces() const;
   Status begin(bool resumed);
   Status bindSteps();
+  Status bindStage();
   Result<Next> runEpoch();
   Result<Next> afterStep(const Call &call, Clock::time_point start,
                          int64_t firstStep);
@@ -49,9 +50,20 @@ private:
       options.observer->onNote(text);
   }
 
+  /// A greedy stage counts epochs from its beginning.
   StepSettings stepSettings() const {
     const TrainSettings &settings = progress.settings;
-    return {settings.seed, progress.epoch, epochs, steps, settings.hyper};
+    if (stageStart.empty() || stage < 0)
+      return {settings.seed, progress.epoch, epochs, steps, settings.hyper};
+    auto at = static_cast<size_t>(stage);
+    int64_t own = stageStart[at + 1] - stageStart[at];
+    return {settings.seed, progress.epoch - stageStart[at], own,
+            own * stepsPerEpoch, settings.hyper};
+  }
+  /// Whether it is the whole model that learns.
+  bool isLastStage() const {
+    return stageStart.empty() ||
+           stage + 2 == static_cast<int64_t>(stageStart.size());
   }
   bool done() const { return progress.stopped || progress.totalSteps >= steps; }
   bool cancelled() const {
@@ -70,7 +82,10 @@ private:
   std::string folder; ///< of checkpoints
   int64_t checkpointEvery = 0;
   int64_t epochs = 0, steps = 0, stepsPerEpoch = 0; ///< in all; in an epoch
-  std::vector<int64_t> samples, order;              ///< that train
+  /// Of greedy learning: the epoch at which each stage begins, and the end.
+  std::vector<int64_t> stageStart;
+  int64_t stage = -1; ///< whose step is bound; one in other learning
+  std::vector<int64_t> samples, order; ///< that train
   std::optional<Call> whole, rest;
   std::optional<Evaluator> validation;
 };
@@ -145,8 +160,47 @@ Status Trainer::bindSteps() {
   steps = settings.epochs ? settings.epochs * stepsPerEpoch : settings.steps;
   epochs = settings.epochs ? settings.epochs
                            : (steps + stepsPerEpoch - 1) / stepsPerEpoch;
+  const Manifest::Train &train = *program.manifest().train;
+  if (!train.stages.empty()) {
+    if (settings.steps)
+      return Error{"greedy learning counts in epochs, not in steps",
+                   ErrorKind::Usage};
+    // Epochs that are not the model's are each stage's.
+    bool given = settings.epochs != std::max<int64_t>(train.epochs, 1);
+    stageStart.assign(1, 0);
+    for (int64_t own : train.stageEpochs)
+      stageStart.push_back(stageStart.back() + (given ? settings.epochs : own));
+    epochs = stageStart.back();
+    steps = epochs * stepsPerEpoch;
+  }
 
-  ArtifactRequest request{"train_step", {}};
+  samples = std::move(split.train);
+  order.resize(samples.size());
+  if (Status bound = bindStage(); !bound)
+    return bound;
+  if (split.validation.empty())
+    return {};
+  auto evaluator = Evaluator::create(program, data, std::move(split.validation),
+                                     batch, stepSettings());
+  if (!evaluator)
+    return evaluator.error();
+  validation = std::move(*evaluator);
+  return {};
+}
+
+/// The steps of the stage under way, at the sizes of the batches.
+Status Trainer::bindStage() {
+  int64_t batch = progress.settings.batch;
+  auto count = static_cast<int64_t>(samples.size());
+  std::string name = "train_step";
+  stage = 0;
+  while (stage + 2 < static_cast<int64_t>(stageStart.size()) &&
+         progress.epoch >= stageStart[static_cast<size_t>(stage) + 1])
+    ++stage;
+  if (stage > 0)
+    name += ":" + program.manifest().train->stages[static_cast<size_t>(stage)];
+
+  ArtifactRequest request{name, {}};
   if (count >= batch)
     request.batches.push_back(batch);
   if (count % batch)
@@ -154,7 +208,8 @@ Status Trainer::bindSteps() {
   if (Status got = program.require(request); !got)
     return got;
   for (int64_t size : request.batches) {
-    const varve_function_desc &function = *program.find("train_step", size);
+    const varve_function_desc &function = *program.find(name, size);
+    const TrainSettings &settings = progress.settings;
     if (Status known = checkHyper(function, settings.hyper); !known)
       return known;
     auto call = Call::bind(program, function, data, stepSettings());
@@ -165,16 +220,6 @@ Status Trainer::bindSteps() {
   size_t measures = (whole ? *whole : *rest).measures().size();
   if (progress.sums.size() != measures)
     progress.sums.assign(measures, 0);
-
-  samples = std::move(split.train);
-  order.resize(samples.size());
-  if (split.validation.empty())
-    return {};
-  auto evaluator = Evaluator::create(program, data, std::move(split.validation),
-                                     batch, stepSettings());
-  if (!evaluator)
-    return evaluator.error();
-  validation = std::move(*evaluator);
   return {};
 }
 
@@ -237,12 +282,24 @@ Result<TrainOutcome> Trainer::run() {
 
 /// What is left of the epoch under way.
 Result<Trainer::Next> Trainer::runEpoch() {
+  if (!isLastStage() &&
+      progress.epoch >= stageStart[static_cast<size_t>(stage) + 1])
+    if (Status bound = bindStage(); !bound)
+      return bound.error();
+  if (!stageStart.empty() && progress.step == 0 &&
+      progress.epoch == stageStart[static_cast<size_t>(stage)]) {
+    note("stage " +
+         program.manifest().train->stages[static_cast<size_t>(stage)]);
+    // A stage's optimizer begins with its first step.
+    int64_t counter = varve_session_find(program.session(), "step");
+    if (Status set = program.importState(counter, Tensor(DType::I64, {})); !set)
+      return set.error();
+  }
   shuffleSamples(static_cast<uint64_t>(progress.settings.seed),
                  static_cast<uint64_t>(progress.epoch), order);
-  if (whole)
-    whole->setEpoch(progress.epoch);
-  if (rest)
-    rest->setEpoch(progress.epoch);
+  for (std::optional<Call> *call : {&whole, &rest})
+    if (*call)
+      (*call)->setEpoch(stepSettings().epoch);
   Clock::time_point start = Clock::now();
   int64_t firstStep = progress.step;
   auto count = static_cast<int64_t>(order.size());
@@ -307,7 +364,7 @@ Result<Trainer::Next> Trainer::endEpoch(double seconds, int64_t samplesSeen) {
   std::vector<Measure> measures;
   for (size_t i = 0; i < names.size(); ++i)
     measures.emplace_back(names[i], progress.sums[i] / seen);
-  if (validation)
+  if (validation && isLastStage())
     for (auto &[name, value] : validation->run(progress.epoch))
       measures.emplace_back("val_" + name, value);
   if (Status judged = judge(measures); !judged)
@@ -336,7 +393,7 @@ Result<Trainer::Next> Trainer::endEpoch(double seconds, int64_t samplesSeen) {
 /// Keeps the best weights and ends a run that no longer gets better.
 Status Trainer::judge(const std::vector<Measure> &measures) {
   const TrainSettings &settings = progress.settings;
-  if (!validation && !settings.patience)
+  if ((!validation && !settings.patience) || !isLastStage())
     return {};
   auto it = std::find_if(measures.begin(), measures.end(),
                          [&](const Measure &measure) {

@@ -193,6 +193,8 @@ void varve::describeFunctions(ModuleOp module, ArtifactDescription &d) {
     f.batch = number("varve.batch");
     f.arenaBytes = number("varve.arena_bytes");
     f.flops = number("varve.flops");
+    if (auto memory = func->getAttrOfType<DictionaryAttr>("varve.memory"))
+      llvm::raw_string_ostream(f.memory) << toJson(memory);
     for (auto name : names.getAsRange<StringAttr>())
       for (auto [i, state] : llvm::enumerate(d.states))
         if (state.name == name.getValue())
@@ -205,8 +207,9 @@ void varve::describeFunctions(ModuleOp module, ArtifactDescription &d) {
                          .getAsRange<DictionaryAttr>())
       f.results.push_back(describe(info, func.getArgumentTypes()[at++]));
     d.functions.push_back(f);
-    for (StringRef key : {"varve.state_names", "varve.inputs", "varve.results",
-                          "varve.batch", "varve.arena_bytes", "varve.flops"})
+    for (StringRef key :
+         {"varve.state_names", "varve.inputs", "varve.results", "varve.batch",
+          "varve.arena_bytes", "varve.flops", "varve.memory"})
       func->removeAttr(key);
   }
 }

@@ -24,7 +24,7 @@ std::optional<Phase> varve::parsePhase(StringRef name) {
 }
 
 ArrayRef<StringRef> varve::optionalPasses() {
-  static constexpr StringRef names[] = {"choose-layouts", "fuse",
+  static constexpr StringRef names[] = {"choose-layouts", "recompute", "fuse",
                                         "divide-by-constant"};
   return names;
 }
@@ -44,6 +44,8 @@ void varve::addPhase(OpPassManager &pm, Phase phase,
     return;
   case Phase::Differentiate:
     pm.addNestedPass<ProgramOp>(createDifferentiate());
+    if (enabled("recompute"))
+      pm.addNestedPass<ProgramOp>(createRecompute());
     return;
   case Phase::Update:
     pm.addNestedPass<ProgramOp>(createUpdate());

@@ -3,6 +3,8 @@
 // by its own rule.
 #include "varve/Transforms/Differentiate.h"
 #include "Transforms/Patterns.h"
+#include "varve/Dialect/Kernel/Place.h"
+#include "varve/Dialect/Varve/Stage.h"
 #include "varve/Transforms/Passes.h"
 #include "llvm/ADT/SetVector.h"
 
@@ -131,13 +133,66 @@ FailureOr<SmallVector<Value>> varve::buildTangents(ImplicitLocOpBuilder &b,
   return pushed;
 }
 
+/// 1 as the cotangent of a loss.
+static Value oneLike(ImplicitLocOpBuilder &b, Value loss) {
+  auto type = cast<RankedTensorType>(loss.getType());
+  auto element = cast<FloatType>(type.getElementType());
+  return ConstantOp::create(
+      b, type, DenseElementsAttr::get(type, FloatAttr::get(element, 1)));
+}
+
+/// The gradients of `loss` before `end`. What they are made of says so.
+static FailureOr<SmallVector<Value>> gradientsOf(Operation *end, Value loss,
+                                                 ArrayRef<Value> parameters) {
+  ImplicitLocOpBuilder b(end->getLoc(), end);
+  Operation *last = end->getPrevNode();
+  auto gradients = buildGradients(b, {loss}, {oneLike(b, loss)}, parameters);
+  if (succeeded(gradients))
+    for (Operation *op = last ? last->getNextNode() : &end->getBlock()->front();
+         op != end; op = op->getNextNode())
+      markPlace(op, "phase", "backward");
+  return gradients;
+}
+
 namespace {
 struct DifferentiatePass
     : public varve::impl::DifferentiateBase<DifferentiatePass> {
   void runOnOperation() override {
-    for (FuncOp func : getOperation().getOps<FuncOp>())
-      if (func.getLearns() && failed(addGradients(func)))
+    for (FuncOp func : getOperation().getOps<FuncOp>()) {
+      if (!func.getLearns())
+        continue;
+      auto stages = llvm::to_vector(func.getOps<StageOp>());
+      for (StageOp stage : stages)
+        if (failed(addGradients(func, stage)))
+          return signalPassFailure();
+      if (stages.empty() && failed(addGradients(func)))
         return signalPassFailure();
+    }
+  }
+
+  /// Adds results of kind "gradient" to the function.
+  void addResults(FuncOp func, ArrayRef<Value> gradients,
+                  ArrayRef<FlatSymbolRefAttr> names, StringAttr stage = {}) {
+    ReturnOp end = func.getReturn();
+    SmallVector<Attribute> infos(func.getResults().getValue());
+    SmallVector<Value> values(end.getOperands().take_front(infos.size()));
+    auto updates = llvm::to_vector(end.getOperands().drop_front(infos.size()));
+    Builder b(&getContext());
+    for (auto [name, gradient] : llvm::zip(names, gradients)) {
+      if (!gradient)
+        continue;
+      values.push_back(gradient);
+      NamedAttrList info;
+      info.append("name", b.getStringAttr("gradient " + name.getValue()));
+      info.append("kind", b.getStringAttr("gradient"));
+      info.append("of", name);
+      if (stage)
+        info.append("stage", stage);
+      infos.push_back(info.getDictionary(&getContext()));
+    }
+    func.setResultsAttr(b.getArrayAttr(infos));
+    llvm::append_range(values, updates);
+    end.getValuesMutable().assign(values);
   }
 
   LogicalResult addGradients(FuncOp func) {
@@ -163,35 +218,52 @@ struct DifferentiatePass
       parameters.push_back(value);
       names.push_back(name);
     }
-
-    ImplicitLocOpBuilder b(end.getLoc(), end);
-    auto type = cast<RankedTensorType>(loss.getType());
-    Value one = ConstantOp::create(
-        b, type,
-        DenseElementsAttr::get(
-            type, FloatAttr::get(cast<FloatType>(type.getElementType()), 1)));
-    auto gradients = buildGradients(b, {loss}, {one}, parameters);
+    auto gradients = gradientsOf(end, loss, parameters);
     if (failed(gradients))
       return failure();
+    addResults(func, *gradients, names);
+    return success();
+  }
 
-    SmallVector<Attribute> infos(func.getResults().getValue());
-    SmallVector<Value> values(end.getOperands().take_front(infos.size()));
-    auto updates = llvm::to_vector(end.getOperands().drop_front(infos.size()));
-    Builder attributes(&getContext());
-    for (auto [name, gradient] : llvm::zip(names, *gradients)) {
-      if (!gradient)
-        continue;
-      values.push_back(gradient);
-      infos.push_back(attributes.getDictionaryAttr(
-          {attributes.getNamedAttr(
-               "name", attributes.getStringAttr("gradient " + name.getValue())),
-           attributes.getNamedAttr("kind",
-                                   attributes.getStringAttr("gradient")),
-           attributes.getNamedAttr("of", name)}));
+  /// Of a stage's own loss, with respect to what it trains: more results.
+  LogicalResult addGradients(FuncOp func, StageOp stage) {
+    Block &body = stage.getBody().front();
+    Operation *end = body.getTerminator();
+    SmallVector<Value> parameters;
+    SmallVector<FlatSymbolRefAttr> names;
+    for (int64_t i : stage.getTrains()) {
+      parameters.push_back(body.getArgument(i));
+      auto outer = cast<BlockArgument>(stage.getInputs()[i]);
+      names.push_back(cast<FlatSymbolRefAttr>(
+          func.getUses()[outer.getArgNumber() - func.getNumInputs()]));
     }
-    func.setResultsAttr(attributes.getArrayAttr(infos));
-    llvm::append_range(values, updates);
-    end.getValuesMutable().assign(values);
+    auto gradients =
+        gradientsOf(end, end->getOperand(stage.getLoss()), parameters);
+    if (failed(gradients))
+      return failure();
+    SmallVector<Value> yielded(end->getOperands());
+    for (Value gradient : *gradients)
+      if (gradient)
+        yielded.push_back(gradient);
+    end->setOperands(yielded);
+
+    // Results cannot be added in place.
+    OpBuilder b(stage);
+    unsigned old = stage.getNumResults();
+    auto whole = StageOp::create(
+        b, stage.getLoc(), ValueRange(yielded).getTypes(), stage.getStage(),
+        stage.getInputs(), stage.getTrainsAttr(), stage.getLoss(),
+        yielded.size() - old);
+    whole.getBody().takeBody(stage.getBody());
+    stage.replaceAllUsesWith(whole.getResults().take_front(old));
+    SmallVector<Value> results(gradients->size());
+    unsigned next = old;
+    for (auto [result, gradient] : llvm::zip(results, *gradients))
+      if (gradient)
+        result = whole.getResult(next++);
+    StringAttr name = whole.getStageAttr();
+    stage.erase();
+    addResults(func, results, names, name);
     return success();
   }
 };

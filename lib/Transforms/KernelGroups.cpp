@@ -4,6 +4,7 @@
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "varve/Dialect/Kernel/Kernel.h"
+#include "varve/Dialect/Kernel/Place.h"
 #include "llvm/ADT/DenseMap.h"
 #include "llvm/ADT/STLExtras.h"
 #include <queue>
@@ -194,6 +195,11 @@ bool Grouping::mergeIfAllowed(unsigned into, unsigned other) {
   if (into == other)
     return true;
   KernelGroup &a = groups[into], &b = groups[other];
+  // A stage computes what is its own when its turn comes, and what is computed
+  // again to save memory comes late.
+  for (StringRef key : {"stage", "again"})
+    if (placeOf(a.getLoc(), key) != placeOf(b.getLoc(), key))
+      return false;
   if ((a.root && b.root) || reachesAround(into, other) ||
       reachesAround(other, into))
     return false;

@@ -15,6 +15,8 @@ FailureOr<OptimizerKind> OptimizerKind::get(Location loc,
   SmallVector<DictionaryAttr> all = {optimizer};
   if (auto groups = train.getAs<ArrayAttr>("groups"))
     llvm::append_range(all, groups.getAsRange<DictionaryAttr>());
+  if (auto stages = train.getAs<ArrayAttr>("stages"))
+    llvm::append_range(all, stages.getAsRange<DictionaryAttr>());
   // One group is enough: elsewhere the value is 0, which changes nothing.
   auto isUsed = [&](StringRef key) {
     return llvm::any_of(all, [&](DictionaryAttr values) {

@@ -2,6 +2,8 @@
 // schedule, clipping and the optimizer's formula.
 #include "Transforms/Optimizer.h"
 #include "Transforms/Patterns.h"
+#include "varve/Dialect/Kernel/Place.h"
+#include "varve/Dialect/Varve/Stage.h"
 #include "varve/Transforms/Passes.h"
 #include "llvm/ADT/StringMap.h"
 
@@ -33,17 +35,20 @@ private:
   struct Gradient {
     StateOp parameter;
     Value value;
+    StringAttr stage; ///< null: end to end
   };
 
   void takeResults();
   /// The hyperparameter `key` of a parameter: its last group's that has it,
-  /// else the optimizer's.
-  Value hyper(StringRef parameter, StringRef key);
+  /// else its stage's, else the optimizer's.
+  Value hyper(const Gradient &of, StringRef key);
   /// The same of what the text alone decides.
-  bool flag(StringRef parameter, StringRef key);
+  bool flag(const Gradient &of, StringRef key);
+  DictionaryAttr optimizerOf(const Gradient &of);
   Value hyperInput(const Twine &name, double value);
   FloatAttr numberOf(DictionaryAttr values, StringRef key);
-  void clip();
+  void clip(MutableArrayRef<Gradient> gradients);
+  void update(MutableArrayRef<Gradient> gradients, Value step);
   Value constant(RankedTensorType type, double value) {
     auto element = type.getElementType();
     Attribute scalar =
@@ -84,7 +89,7 @@ void UpdateBuilder::takeResults() {
     if (kind == "gradient") {
       auto of = entry.getAs<FlatSymbolRefAttr>("of");
       auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(func, of);
-      gradients.push_back({state, value});
+      gradients.push_back({state, value, entry.getAs<StringAttr>("stage")});
     } else if (kind == "schedule") {
       schedule = value;
     } else {
@@ -121,7 +126,16 @@ Value UpdateBuilder::hyperInput(const Twine &name, double value) {
   return input;
 }
 
-Value UpdateBuilder::hyper(StringRef parameter, StringRef key) {
+DictionaryAttr UpdateBuilder::optimizerOf(const Gradient &of) {
+  if (auto stages = train.getAs<ArrayAttr>("stages"))
+    for (auto own : stages.getAsRange<DictionaryAttr>())
+      if (of.stage && own.getAs<StringAttr>("stage") == of.stage)
+        return own;
+  return train.getAs<DictionaryAttr>("optimizer");
+}
+
+Value UpdateBuilder::hyper(const Gradient &of, StringRef key) {
+  StringRef parameter = of.parameter.getSymName();
   if (auto groups = train.getAs<ArrayAttr>("groups"))
     for (int i = groups.size() - 1; i >= 0; --i) {
       auto group = cast<DictionaryAttr>(groups[i]);
@@ -131,23 +145,29 @@ Value UpdateBuilder::hyper(StringRef parameter, StringRef key) {
         return hyperInput("groups[" + Twine(i) + "]." + key,
                           value.getValueAsDouble());
     }
-  FloatAttr value = numberOf(train.getAs<DictionaryAttr>("optimizer"), key);
-  return hyperInput("optimizer." + key, value ? value.getValueAsDouble() : 0.0);
+  DictionaryAttr values = optimizerOf(of);
+  bool own = bool(values.getAs<StringAttr>("stage"));
+  FloatAttr value = numberOf(values, key);
+  std::string prefix = own ? "stage." + of.stage.str() + "." : "";
+  return hyperInput(prefix + "optimizer." + key,
+                    value ? value.getValueAsDouble() : 0.0);
 }
 
-bool UpdateBuilder::flag(StringRef parameter, StringRef key) {
-  auto value = train.getAs<DictionaryAttr>("optimizer").getAs<BoolAttr>(key);
+bool UpdateBuilder::flag(const Gradient &of, StringRef key) {
+  auto value = optimizerOf(of).getAs<BoolAttr>(key);
   if (auto groups = train.getAs<ArrayAttr>("groups"))
     for (auto group : groups.getAsRange<DictionaryAttr>())
       if (auto own = group.getAs<BoolAttr>(key))
-        if (Patterns(group.getAs<ArrayAttr>("patterns")).match(parameter))
+        if (Patterns(group.getAs<ArrayAttr>("patterns"))
+                .match(of.parameter.getSymName()))
           value = own;
   return value && value.getValue();
 }
 
-// By value, then by the norm of all gradients together: g min(1, c / (norm +
-// 1e-6)), PyTorch's order and constant.
-void UpdateBuilder::clip() {
+// By value, then by the norm of a stage's gradients together: g min(1, c /
+// (norm
+// + 1e-6)), PyTorch's order and constant.
+void UpdateBuilder::clip(MutableArrayRef<Gradient> gradients) {
   if (auto limit = train.getAs<FloatAttr>("clip_value")) {
     Value high = hyperInput("clip_value", limit.getValueAsDouble());
     Value low = NegOp::create(b, high);
@@ -179,39 +199,66 @@ void UpdateBuilder::clip() {
   }
 }
 
+/// The optimizer's step for one stage.
+void UpdateBuilder::update(MutableArrayRef<Gradient> gradients, Value step) {
+  clip(gradients);
+  for (Gradient &g : gradients) {
+    StringRef name = g.parameter.getSymName();
+    auto hyperOf = [&](StringRef key) { return hyper(g, key); };
+    StepInputs in;
+    in.parameter = func.getUse(name);
+    in.gradient = g.value;
+    in.step = step;
+    in.lr = hyper(g, "lr");
+    if (schedule)
+      in.lr = MulOp::create(b, in.lr, schedule);
+    in.hyper = hyperOf;
+    SmallVector<StateOp> slots;
+    for (StringRef slot : kind.slots()) {
+      slots.push_back(program.lookupSymbol<StateOp>(slotName(name, slot)));
+      in.slots.push_back(func.addUse(slots.back()));
+    }
+    OptimizerKind own = kind;
+    own.nesterov = flag(g, "nesterov");
+    SmallVector<Value> values = buildStep(b, own, in);
+    updates.push_back(FlatSymbolRefAttr::get(g.parameter.getSymNameAttr()));
+    for (StateOp slot : slots)
+      updates.push_back(FlatSymbolRefAttr::get(slot.getSymNameAttr()));
+    llvm::append_range(updated, values);
+  }
+}
+
 LogicalResult UpdateBuilder::run() {
   takeResults();
   if (!gradients.empty()) {
-    clip();
     auto counter = program.lookupSymbol<StateOp>("step");
     if (!counter)
       return func.emitOpError("has gradients but no counter @step");
     Value old = func.addUse(counter);
-    Value step = AddOp::create(
-        b, old, constant(cast<RankedTensorType>(old.getType()), 1));
-    for (Gradient &g : gradients) {
-      StringRef name = g.parameter.getSymName();
-      auto hyperOf = [&](StringRef key) { return hyper(name, key); };
-      StepInputs in;
-      in.parameter = func.getUse(name);
-      in.gradient = g.value;
-      in.step = step;
-      in.lr = hyper(name, "lr");
-      if (schedule)
-        in.lr = MulOp::create(b, in.lr, schedule);
-      in.hyper = hyperOf;
-      SmallVector<StateOp> slots;
-      for (StringRef slot : kind.slots()) {
-        slots.push_back(program.lookupSymbol<StateOp>(slotName(name, slot)));
-        in.slots.push_back(func.addUse(slots.back()));
+    Value step;
+    // A stage's step follows its gradients, before the next stage begins.
+    MutableArrayRef<Gradient> rest = gradients;
+    while (!rest.empty()) {
+      StringAttr stage = rest.front().stage;
+      auto own = rest.take_while([&](Gradient &g) { return g.stage == stage; });
+      Operation *end = func.getReturn();
+      if (stage)
+        for (StageOp op : func.getOps<StageOp>())
+          if (op.getStageAttr() == stage)
+            end = op->getNextNode();
+      b.setInsertionPoint(end);
+      if (!step)
+        step = AddOp::create(
+            b, old, constant(cast<RankedTensorType>(old.getType()), 1));
+      Operation *before = end->getPrevNode();
+      update(own, step);
+      while (before->getNextNode() != end) {
+        before = before->getNextNode();
+        markPlace(before, "phase", "update");
+        if (stage)
+          markPlace(before, "stage", stage);
       }
-      OptimizerKind own = kind;
-      own.nesterov = flag(name, "nesterov");
-      SmallVector<Value> values = buildStep(b, own, in);
-      updates.push_back(FlatSymbolRefAttr::get(g.parameter.getSymNameAttr()));
-      for (StateOp slot : slots)
-        updates.push_back(FlatSymbolRefAttr::get(slot.getSymNameAttr()));
-      llvm::append_range(updated, values);
+      rest = rest.drop_front(own.size());
     }
     updates.push_back(FlatSymbolRefAttr::get(counter.getSymNameAttr()));
     updated.push_back(step);
@@ -248,6 +295,25 @@ static void declareSlots(ProgramOp program, const OptimizerKind &kind) {
   }
 }
 
+/// Stages have done their work: what they compute goes back into the function,
+/// in their order.
+static void inlineStages(FuncOp func) {
+  for (StageOp stage : llvm::make_early_inc_range(func.getOps<StageOp>())) {
+    Block &body = stage.getBody().front();
+    for (Operation &op : body)
+      markPlace(&op, "stage", stage.getStage());
+    for (auto [argument, input] :
+         llvm::zip(body.getArguments(), stage.getInputs()))
+      argument.replaceAllUsesWith(input);
+    Operation *yield = body.getTerminator();
+    stage.replaceAllUsesWith(yield->getOperands());
+    yield->erase();
+    stage->getBlock()->getOperations().splice(Block::iterator(stage),
+                                              body.getOperations());
+    stage.erase();
+  }
+}
+
 namespace {
 struct UpdatePass : public varve::impl::UpdateBase<UpdatePass> {
   void runOnOperation() override {
@@ -266,9 +332,13 @@ struct UpdatePass : public varve::impl::UpdateBase<UpdatePass> {
     if (failed(kind))
       return signalPassFailure();
     declareSlots(program, *kind);
-    for (FuncOp func : functions)
-      if (func.getLearns() && failed(UpdateBuilder(program, func, *kind).run()))
+    for (FuncOp func : functions) {
+      if (!func.getLearns())
+        continue;
+      if (failed(UpdateBuilder(program, func, *kind).run()))
         return signalPassFailure();
+      inlineStages(func);
+    }
   }
 };
 } // namespace

@@ -185,6 +185,8 @@ std::string toHtml(const Report &report) {
 } // namespace
 
 int runInspect(const InspectArgs &args) {
+  if (args.memory)
+    return showMemory(args);
   // The training program has all state; a model that is not trained, or an
   // artifact without it, still has inference.
   std::vector<Model> models;

@@ -60,7 +60,11 @@ int runCheck(const CheckArgs &args);
 struct InspectArgs {
   ModelArgs model;
   std::string html; ///< a file, instead of text
+  bool memory = false;
+  int64_t batch = 0; ///< 0: the model's
 };
+/// `varve inspect --memory`.
+int showMemory(const InspectArgs &args);
 int runInspect(const InspectArgs &args);
 
 struct BenchArgs {

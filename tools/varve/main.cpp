@@ -230,12 +230,20 @@ void addInspect(CLI::App &app, std::function<int()> &action) {
               "  varve inspect mnist_mlp.varve\n"
               "  varve inspect mnist_mlp.varve --set batch=32 --json\n"
               "  varve inspect mnist_mlp.varve --html mnist.html\n"
+              "  varve inspect mnist_mlp.varve --memory --batch 1024\n"
               "Shows parameters by layer, FLOPs of each function, and memory.",
               [] { return runInspect(args); });
   addModelFlags(*verb, args.model, /*json=*/true);
   verb->add_option("--html", args.html, "write a page instead")
       ->type_name("F")
       ->excludes("--json");
+  CLI::Option *memory = verb->add_flag(
+      "--memory", args.memory,
+      "what a training step needs, by stage and phase: planned, not run");
+  verb->add_option("--batch", args.batch, "samples in the step")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber)
+      ->needs(memory);
 }
 
 void addBench(CLI::App &app, std::function<int()> &action) {

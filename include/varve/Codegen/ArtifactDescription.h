@@ -40,6 +40,7 @@ struct FunctionDescription {
   int64_t batch = 0;
   int64_t arenaBytes = 0;
   int64_t flops = 0;
+  std::string memory; ///< JSON: peaks of the arena by stage and phase
   /// The state variable behind each of the function's leading operands;
   /// empty: all of them in the order of the table.
   std::vector<int64_t> stateOperands;

@@ -8,7 +8,11 @@ include "mlir/Pass/PassBase.td"
 def Partition : Pass<"varve-partition", "::varve::ProgramOp"> {
   let summary = "cut a network into stages that learn";
   let description = [{
-    End to end there is one stage: every layer is inlined where it stands.
+    Layers are inlined where they stand. Where import returns values at cuts,
+    a function that learns becomes one `varve.stage` after the other: what a
+    cut and its loss depend on and no earlier stage has. What only metrics or
+    running statistics need goes to the last stage that they read; what depends
+    on no state and several stages read stands before them.
 
     ```mlir
     %y = varve.layer "hidden" : tensor<8x4xf32> {    %z = varve.matmul ...
@@ -16,7 +20,7 @@ def Partition : Pass<"varve-partition", "::varve::ProgramOp"> {
       ...
     ```
 
-    Invariant: no `varve.layer` is left.
+    Invariant: no `varve.layer` is left, nor a result of kind "cut".
   }];
   let dependentDialects = ["::varve::VarveDialect"];
 }
@@ -36,8 +40,31 @@ def Differentiate : Pass<"varve-differentiate", "::varve::ProgramOp"> {
         -> ({kind = "loss"}, {kind = "gradient", of = "w"}) ...
     ```
 
+    In a `varve.stage` the same is done for its own loss and what it trains.
+
     Invariant: each such parameter that the loss depends on has one result of
     kind "gradient".
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
+def Recompute : Pass<"varve-recompute", "::varve::ProgramOp"> {
+  let summary = "make activations again where they do not fit";
+  let description = [{
+    Activation checkpointing, where the program has a `memory_budget`. A forward
+    pass, or a stage's, that leaves more bytes to the backward pass is cut into
+    segments: the fewest that fit, at borders that keep least. What crosses a
+    border is kept; the rest of a segment, but for the last one's, is computed
+    again right before the gradients that read it. Values are the same: every
+    operation is a function of its operands.
+
+    ```mlir
+    %h = varve.tanh %p                %h = varve.tanh %p
+    %y = varve.matmul %h, %w          %y = varve.matmul %h, %w
+    // backward                  =>   // backward
+                                      %h2 = varve.tanh %p {varve.again}
+    %d = varve.mul %dy, %h            %d = varve.mul %dy, %h2
+    ```
   }];
   let dependentDialects = ["::varve::VarveDialect"];
 }
@@ -45,7 +72,8 @@ def Differentiate : Pass<"varve-differentiate", "::varve::ProgramOp"> {
 def Update : Pass<"varve-update", "::varve::ProgramOp"> {
   let summary = "turn gradients into new values of the parameters";
   let description = [{
-    Declares the optimizer's slots, and in each function that `learns` builds
+    Inlines stages, each with its update behind it. Declares the optimizer's
+    slots, and in each function that `learns` builds
     the optimizer's step with the schedule's factor, clipping, groups and weight
     decay; counts the step. Hyperparameters become inputs of kind "hyper", so
     that changing one compiles nothing.

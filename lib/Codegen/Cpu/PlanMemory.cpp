@@ -5,12 +5,14 @@
 // activations are placed before the short-lived buffers that fill the gaps.
 #include "varve/Codegen/Passes.h"
 #include "varve/Dialect/Kernel/Kernel.h"
+#include "varve/Dialect/Kernel/Place.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/Transforms/BufferViewFlowAnalysis.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/MapVector.h"
 
 namespace varve {
 #define GEN_PASS_DEF_PLANMEMORY
@@ -49,6 +51,7 @@ struct PlanMemory : varve::impl::PlanMemoryBase<PlanMemory> {
     std::vector<Buffer> buffers;
     if (failed(collect(f, buffers)))
       return failure();
+    describe(f, buffers);
     int64_t bytes = guardArena ? placeGuarded(f, buffers) : place(buffers);
     OpBuilder b(f.getContext());
     f->setAttr("varve.arena_bytes", b.getI64IntegerAttr(bytes));
@@ -98,6 +101,60 @@ struct PlanMemory : varve::impl::PlanMemoryBase<PlanMemory> {
       return WalkResult::advance();
     });
     return failure(result.wasInterrupted());
+  }
+
+  // Most bytes that are live at once, in each stage and phase; and how many of
+  // them the forward pass leaves to the backward pass.
+  static void describe(func::FuncOp f, ArrayRef<Buffer> buffers) {
+    auto phaseOf = [](Operation *op) {
+      StringRef phase = placeOf(op->getLoc(), "phase");
+      return phase.empty() ? StringRef("forward") : phase;
+    };
+    std::vector<Operation *> ops;
+    for (Operation &op : f.front())
+      ops.push_back(&op);
+    std::vector<int64_t> live(ops.size() + 1), kept(ops.size() + 1);
+    for (const Buffer &buffer : buffers) {
+      if (buffer.end < 0)
+        continue;
+      bool activation = phaseOf(ops[buffer.begin]) == "forward" &&
+                        phaseOf(ops[buffer.end]) == "backward";
+      for (auto *bytes : {&live, &kept}) {
+        if (bytes == &kept && !activation)
+          continue;
+        (*bytes)[buffer.begin] += buffer.size;
+        (*bytes)[buffer.end + 1] -= buffer.size;
+      }
+    }
+    struct Peak {
+      int64_t live = 0, kept = 0;
+    };
+    llvm::MapVector<std::pair<StringRef, StringRef>, Peak> peaks;
+    int64_t liveNow = 0, keptNow = 0, keptMost = 0;
+    for (auto [i, op] : llvm::enumerate(ops)) {
+      liveNow += live[i];
+      keptNow += kept[i];
+      keptMost = std::max(keptMost, keptNow);
+      if (!isa<kernel::CallOp>(op))
+        continue;
+      Peak &peak = peaks[{placeOf(op->getLoc(), "stage"), phaseOf(op)}];
+      peak.live = std::max(peak.live, liveNow);
+      peak.kept = std::max(peak.kept, keptNow);
+    }
+    Builder b(f.getContext());
+    SmallVector<Attribute> entries;
+    for (auto &[place, peak] : peaks)
+      entries.push_back(b.getDictionaryAttr(
+          {b.getNamedAttr("stage", b.getStringAttr(place.first)),
+           b.getNamedAttr("phase", b.getStringAttr(place.second)),
+           b.getNamedAttr("live_bytes", b.getI64IntegerAttr(peak.live)),
+           b.getNamedAttr("activation_bytes",
+                          b.getI64IntegerAttr(peak.kept))}));
+    f->setAttr("varve.memory",
+               b.getDictionaryAttr(
+                   {b.getNamedAttr("peak_activation_bytes",
+                                   b.getI64IntegerAttr(keptMost)),
+                    b.getNamedAttr("phases", b.getArrayAttr(entries))}));
   }
 
   static int64_t place(std::vector<Buffer> &buffers) {

@@ -1,5 +1,6 @@
 // Registration of the varve dialect.
 #include "varve/Dialect/Varve/Varve.h"
+#include "varve/Dialect/Varve/Stage.h"
 
 using namespace varve;
 
@@ -8,6 +9,7 @@ using namespace varve;
 
 void VarveDialect::initialize() {
   registerVarveDialectOperations(this);
+  addOperations<StageOp>();
 }
 
 mlir::Operation *VarveDialect::materializeConstant(mlir::OpBuilder &b,

@@ -1,0 +1,206 @@
+#!/usr/bin/env python3
+"""What layer-wise learning must satisfy, in values: bytes of weights after
+training, on the points of two rings.
+
+  stages.py VARVE
+"""
+
+import json
+import math
+import os
+import random
+import struct
+import subprocess
+import sys
+import tempfile
+
+MODEL = """model net(x: f32[N, 2]) -> logits: f32[N, 2] {
+  layer first { h = x |> dense(16) as map |> tanh }
+  layer second { h = h |> dense(16) as map |> batch_norm as norm |> tanh }
+  return dense(h, 2) as output
+}
+"""
+# The first stage as a network of its own: its head has the same key, so the
+# same first values.
+ALONE = """model net(x: f32[N, 2]) -> logits: f32[N, 2] {
+  layer first { h = x |> dense(16) as map |> tanh }
+  layer stage.first { h = pool_dense(h, 2) }
+  return h
+}
+"""
+TRAIN = """
+train net {
+  data csv("points.csv") {
+    x: f32[2] from "a", "b"
+    kind: class("inside", "outside")
+  }
+  loss cross_entropy(logits, kind)
+  metric accuracy(logits, kind)
+  optimizer adam(lr: 0.01)
+  batch 32
+  epochs 3
+%s
+}
+"""
+
+
+def tensors(path):
+    with open(path, "rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+        data = file.read()
+    header.pop("__metadata__", None)
+    return {
+        name: data[slice(*entry["data_offsets"])]
+        for name, entry in header.items()
+    }
+
+
+class Trials:
+    def __init__(self, varve, folder):
+        self.varve, self.folder, self.failures = varve, folder, 0
+        draw = random.Random(1)
+        with open(os.path.join(folder, "points.csv"), "w") as file:
+            file.write("a,b,kind\n")
+            for _ in range(200):
+                a, b = draw.uniform(-1.5, 1.5), draw.uniform(-1.5, 1.5)
+                inside = "inside" if math.hypot(a, b) < 1 else "outside"
+                file.write(f"{a},{b},{inside}\n")
+
+    def train(self, model, learning="", *options):
+        """The weights, the checkpoint, the lines of JSON."""
+        path = os.path.join(self.folder, "net.varve")
+        with open(path, "w") as file:
+            file.write(model + TRAIN % learning)
+        out = os.path.join(self.folder, "net.safetensors")
+        kept = os.path.join(self.folder, "checkpoint")
+        process = subprocess.run(
+            [self.varve, "train", path, "--out", out, "--checkpoint", kept]
+            + ["--json", *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        if process.returncode != 0:
+            sys.exit(f"{learning} {options}\n{process.stdout}")
+        lines = [json.loads(line) for line in process.stdout.splitlines()]
+        return (
+            tensors(out),
+            tensors(os.path.join(kept, "checkpoint.safetensors")),
+            lines,
+        )
+
+    def check(self, fine, what):
+        print(("ok: " if fine else "FAILED: ") + what)
+        self.failures += not fine
+
+    def same(self, x, y, keys, what):
+        self.check(bool(keys) and all(x[k] == y[k] for k in keys), what)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as folder:
+        t = Trials(sys.argv[1], folder)
+        whole, _, _ = t.train(MODEL)
+        first = [key for key in whole if key.startswith("first.")]
+        second = [key for key in whole if key.startswith("second.")]
+
+        one, _, _ = t.train(MODEL, "learning decoupled(stages: 1)")
+        t.same(whole, one, list(whole), "one stage is end to end")
+
+        cut = 'learning decoupled(cuts: ["first", "second"])'
+        apart, kept, lines = t.train(MODEL, cut)
+        t.check(set(apart) == set(whole), "heads are not in the weights")
+        t.check(
+            "state/stage.first.weight" in kept
+            and "state/stage.second.weight:m" in kept,
+            "heads and their slots are in the checkpoint",
+        )
+        t.check(
+            set(lines[-2]["losses"]) == {"first", "second"}
+            and lines[-2]["losses"]["first"] < lines[0]["losses"]["first"],
+            "losses of stages are reported and fall",
+        )
+        t.check(
+            any(whole[key] != apart[key] for key in first),
+            "a local loss is another loss",
+        )
+
+        alone, _, _ = t.train(ALONE)
+        t.same(alone, apart, first, "the first stage learns as if alone")
+        t.check(
+            alone["stage.first.weight"] == kept["state/stage.first.weight"],
+            "and so does its head",
+        )
+        changed, _, _ = t.train(MODEL + "", cut + '\n  group "output.*" (lr: 1)')
+        t.same(apart, changed, first + second, "no gradient from the last stage")
+        t.check(
+            apart["output.weight"] != changed["output.weight"],
+            "which has learnt otherwise",
+        )
+        changed, _, _ = t.train(
+            MODEL, cut + ' { stage "second" { optimizer adam(lr: 0.1) } }'
+        )
+        t.same(apart, changed, first, "no gradient from the stage above")
+        t.check(
+            any(apart[key] != changed[key] for key in second),
+            "which has another optimizer",
+        )
+
+        for options, what in [
+            (["--threads", "1"], "one thread"),
+            (["--threads", "3"], "three threads"),
+            (["--disable-pass", "fuse"], "no fusion"),
+        ]:
+            again, _, _ = t.train(MODEL, cut, *options)
+            t.same(apart, again, list(apart), f"the same bits: {what}")
+        for sets in [
+            ["learning=decoupled", "learning.cuts=first,second"],
+            ["learning=decoupled", "learning.stages=3"],
+        ]:
+            options = [word for key in sets for word in ("--set", key)]
+            again, _, _ = t.train(MODEL, "", *options)
+            t.same(apart, again, list(apart), "the same by " + " ".join(sets))
+
+        # Greedy: the first stage is the one that learns alone; then it stands
+        # still, in evaluation, while the next ones learn.
+        greedy = 'learning greedy(cuts: ["first", "second"])'
+        slow, kept, lines = t.train(MODEL, greedy)
+        epochs = [line["epoch"] for line in lines if line["event"] == "epoch"]
+        t.check(epochs == list(range(1, 10)), "each stage has its epochs")
+        t.same(alone, slow, first, "the first greedy stage learns as if alone")
+        changed, _, _ = t.train(
+            MODEL,
+            greedy + ' { stage "second" { optimizer adam(lr: 0.1) epochs 1 } }',
+        )
+        t.same(slow, changed, first, "later stages leave it as it is")
+        t.check(
+            any(slow[key] != changed[key] for key in second),
+            "a stage has its own epochs and optimizer",
+        )
+        t.check(
+            struct.unpack("<q", kept["state/step"])[0] == 3 * 7,
+            "each stage counts its own steps",
+        )
+
+        # The losses of the paper, written out and by the name of the paper.
+        out = """learning decoupled(cuts: ["first", "second"]) {
+          loss predict = 0.01 * cross_entropy(dense(h, 2, init: zeros) as predict, kind)
+          loss similar = 0.99 * mean_squared_error(similarity(dense(h, 16) as similar.map), similarity(one_hot(kind, 2)))
+        }"""
+        written, _, _ = t.train(MODEL, out)
+        named, _, lines = t.train(MODEL, "learning local_similarity")
+        t.same(written, named, list(written), "local_similarity is what it says")
+        t.check(
+            "first.similar" in lines[0]["losses"], "parts of losses are reported"
+        )
+
+        # What is computed again has the same bits, and takes less memory.
+        budget = '\n  memory_budget "20KB"'
+        again, _, _ = t.train(MODEL, budget)
+        t.same(whole, again, list(whole), "the same bits with recomputation")
+        return min(t.failures, 1)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
