@@ -24,8 +24,8 @@ std::optional<Phase> varve::parsePhase(StringRef name) {
 }
 
 ArrayRef<StringRef> varve::optionalPasses() {
-  static constexpr StringRef names[] = {"choose-layouts", "recompute", "fuse",
-                                        "divide-by-constant"};
+  static constexpr StringRef names[] = {
+      "choose-layouts", "checkpoint-activations", "fuse", "divide-by-constant"};
   return names;
 }
 
@@ -44,8 +44,8 @@ void varve::addPhase(OpPassManager &pm, Phase phase,
     return;
   case Phase::Differentiate:
     pm.addNestedPass<ProgramOp>(createDifferentiate());
-    if (enabled("recompute"))
-      pm.addNestedPass<ProgramOp>(createRecompute());
+    if (enabled("checkpoint-activations"))
+      pm.addNestedPass<ProgramOp>(createCheckpointActivations());
     return;
   case Phase::Update:
     pm.addNestedPass<ProgramOp>(createUpdate());

@@ -48,7 +48,7 @@ def Differentiate : Pass<"varve-differentiate", "::varve::ProgramOp"> {
   let dependentDialects = ["::varve::VarveDialect"];
 }
 
-def Recompute : Pass<"varve-recompute", "::varve::ProgramOp"> {
+def CheckpointActivations : Pass<"varve-checkpoint-activations", "::varve::ProgramOp"> {
   let summary = "make activations again where they do not fit";
   let description = [{
     Activation checkpointing, where the program has a `memory_budget`. A forward

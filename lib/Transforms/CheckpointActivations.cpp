@@ -10,7 +10,7 @@ using namespace mlir;
 using namespace varve;
 
 namespace varve {
-#define GEN_PASS_DEF_RECOMPUTE
+#define GEN_PASS_DEF_CHECKPOINTACTIVATIONS
 #include "varve/Transforms/Passes.h.inc"
 } // namespace varve
 
@@ -21,9 +21,9 @@ static int64_t bytesOf(Value value) {
 
 namespace {
 /// The forward and backward operations of one block: a function's or a stage's.
-class Recomputer {
+class Checkpointer {
 public:
-  explicit Recomputer(Block &block);
+  explicit Checkpointer(Block &block);
   void run(int64_t budget);
 
 private:
@@ -50,7 +50,7 @@ private:
 };
 } // namespace
 
-Recomputer::Recomputer(Block &block) : block(block) {
+Checkpointer::Checkpointer(Block &block) : block(block) {
   for (Operation &op : block.without_terminator()) {
     if (placeOf(op.getLoc(), "phase") == "backward") {
       backward.push_back(&op);
@@ -83,7 +83,7 @@ Recomputer::Recomputer(Block &block) : block(block) {
   }
 }
 
-std::optional<Recomputer::Plan> Recomputer::planFor(int64_t cap) const {
+std::optional<Checkpointer::Plan> Checkpointer::planFor(int64_t cap) const {
   unsigned n = forward.size();
   std::vector<int64_t> best(n + 1, INT64_MAX);
   std::vector<unsigned> from(n + 1, 0);
@@ -114,7 +114,7 @@ std::optional<Recomputer::Plan> Recomputer::planFor(int64_t cap) const {
 }
 
 // The fewest segments that fit; if none do, those that need least.
-void Recomputer::run(int64_t budget) {
+void Checkpointer::run(int64_t budget) {
   int64_t all = savedUpTo.back();
   if (backward.empty() || all <= budget)
     return;
@@ -133,7 +133,7 @@ void Recomputer::run(int64_t budget) {
 }
 
 /// A copy of `value`, made before `before` of what is kept.
-Value Recomputer::remake(Value value, Operation *before) {
+Value Checkpointer::remake(Value value, Operation *before) {
   auto known = again.find(value);
   if (known != again.end())
     return known->second;
@@ -157,7 +157,7 @@ Value Recomputer::remake(Value value, Operation *before) {
   return again.lookup(value);
 }
 
-void Recomputer::apply(ArrayRef<unsigned> borders) {
+void Checkpointer::apply(ArrayRef<unsigned> borders) {
   unsigned last = borders.empty() ? 0 : borders.back();
   auto segmentOf = [&](unsigned i) {
     return llvm::upper_bound(borders, i) - borders.begin();
@@ -178,7 +178,8 @@ void Recomputer::apply(ArrayRef<unsigned> borders) {
 }
 
 namespace {
-struct RecomputePass : public varve::impl::RecomputeBase<RecomputePass> {
+struct CheckpointActivationsPass
+    : public varve::impl::CheckpointActivationsBase<CheckpointActivationsPass> {
   void runOnOperation() override {
     DictionaryAttr train = getOperation().getTrainAttr();
     auto budget =
@@ -191,10 +192,10 @@ struct RecomputePass : public varve::impl::RecomputeBase<RecomputePass> {
       bool staged = false;
       for (StageOp stage : func.getOps<StageOp>()) {
         staged = true;
-        Recomputer(stage.getBody().front()).run(budget.getInt());
+        Checkpointer(stage.getBody().front()).run(budget.getInt());
       }
       if (!staged)
-        Recomputer(func.getBody().front()).run(budget.getInt());
+        Checkpointer(func.getBody().front()).run(budget.getInt());
     }
   }
 };

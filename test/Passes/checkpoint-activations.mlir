@@ -1,5 +1,5 @@
-// RUN: varve-opt %s --pass-pipeline='builtin.module(varve.program(varve-differentiate,varve-recompute))' | FileCheck %s
-// RUN: varve-opt %s --pass-pipeline='builtin.module(varve.program(varve-differentiate,varve-recompute),canonicalize,cse)' | FileCheck %s
+// RUN: varve-opt %s --pass-pipeline='builtin.module(varve.program(varve-differentiate,varve-checkpoint-activations))' | FileCheck %s
+// RUN: varve-opt %s --pass-pipeline='builtin.module(varve.program(varve-differentiate,varve-checkpoint-activations),canonicalize,cse)' | FileCheck %s
 
 // Four layers of 4 KB each save 16 KB; 9 KB are allowed. The forward pass is
 // cut in the middle: the value there is kept, and what lies before it is made
