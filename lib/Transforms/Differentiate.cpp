@@ -250,10 +250,10 @@ struct DifferentiatePass
     // Results cannot be added in place.
     OpBuilder b(stage);
     unsigned old = stage.getNumResults();
-    auto whole = StageOp::create(
-        b, stage.getLoc(), ValueRange(yielded).getTypes(), stage.getStage(),
-        stage.getInputs(), stage.getTrainsAttr(), stage.getLoss(),
-        yielded.size() - old);
+    auto whole =
+        StageOp::create(b, stage.getLoc(), ValueRange(yielded).getTypes(),
+                        stage.getStage(), stage.getInputs(), stage.getTrains(),
+                        stage.getLoss(), int64_t(yielded.size() - old));
     whole.getBody().takeBody(stage.getBody());
     stage.replaceAllUsesWith(whole.getResults().take_front(old));
     SmallVector<Value> results(gradients->size());

@@ -154,8 +154,9 @@ void Cutter::assignRest() {
       continue;
     for (Value v : inputsOf(&op))
       if (auto at = stageOf.find(v.getDefiningOp()); at != stageOf.end()) {
+        unsigned other = at->second; // A new entry moves the others.
         unsigned &number = stageOf[&op];
-        number = std::max(number, at->second);
+        number = std::max(number, other);
       }
   }
   for (Operation &op : llvm::reverse(body.without_terminator())) {
@@ -243,9 +244,9 @@ LogicalResult Cutter::build(unsigned number) {
 
   OpBuilder b(body.getTerminator());
   Location loc = stage.loss.getLoc();
-  auto op = StageOp::create(b, loc, ValueRange(results).getTypes(), stage.name,
-                            inputs.getArrayRef(),
-                            b.getDenseI64ArrayAttr(trains), loss, 0);
+  auto op = StageOp::create(b, loc, ValueRange(results).getTypes(),
+                            stage.name.getValue(), inputs.getArrayRef(), trains,
+                            loss, /*gradients=*/0);
   Block &region = op.getBody().emplaceBlock();
   for (Value v : inputs)
     region.addArgument(v.getType(), v.getLoc());
@@ -257,8 +258,8 @@ LogicalResult Cutter::build(unsigned number) {
     });
   }
   // Uses within change while the operations still stand in the function.
-  for (auto [input, argument] : llvm::zip(inputs, region.getArguments()))
-    input.replaceUsesWithIf(argument, [&](OpOperand &use) {
+  for (auto [i, input] : llvm::enumerate(inputs.takeVector()))
+    input.replaceUsesWithIf(region.getArgument(i), [&](OpOperand &use) {
       return inside.count(body.findAncestorOpInBlock(*use.getOwner()));
     });
   for (auto [result, value] : llvm::zip(results, op.getValues()))

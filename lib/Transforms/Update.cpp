@@ -41,10 +41,10 @@ private:
   void takeResults();
   /// The hyperparameter `key` of a parameter: its last group's that has it,
   /// else its stage's, else the optimizer's.
-  Value hyper(const Gradient &of, StringRef key);
+  Value hyper(Gradient &of, StringRef key);
   /// The same of what the text alone decides.
-  bool flag(const Gradient &of, StringRef key);
-  DictionaryAttr optimizerOf(const Gradient &of);
+  bool flag(Gradient &of, StringRef key);
+  DictionaryAttr optimizerOf(Gradient &of);
   Value hyperInput(const Twine &name, double value);
   FloatAttr numberOf(DictionaryAttr values, StringRef key);
   void clip(MutableArrayRef<Gradient> gradients);
@@ -126,7 +126,7 @@ Value UpdateBuilder::hyperInput(const Twine &name, double value) {
   return input;
 }
 
-DictionaryAttr UpdateBuilder::optimizerOf(const Gradient &of) {
+DictionaryAttr UpdateBuilder::optimizerOf(Gradient &of) {
   if (auto stages = train.getAs<ArrayAttr>("stages"))
     for (auto own : stages.getAsRange<DictionaryAttr>())
       if (of.stage && own.getAs<StringAttr>("stage") == of.stage)
@@ -134,7 +134,7 @@ DictionaryAttr UpdateBuilder::optimizerOf(const Gradient &of) {
   return train.getAs<DictionaryAttr>("optimizer");
 }
 
-Value UpdateBuilder::hyper(const Gradient &of, StringRef key) {
+Value UpdateBuilder::hyper(Gradient &of, StringRef key) {
   StringRef parameter = of.parameter.getSymName();
   if (auto groups = train.getAs<ArrayAttr>("groups"))
     for (int i = groups.size() - 1; i >= 0; --i) {
@@ -153,7 +153,7 @@ Value UpdateBuilder::hyper(const Gradient &of, StringRef key) {
                     value ? value.getValueAsDouble() : 0.0);
 }
 
-bool UpdateBuilder::flag(const Gradient &of, StringRef key) {
+bool UpdateBuilder::flag(Gradient &of, StringRef key) {
   auto value = optimizerOf(of).getAs<BoolAttr>(key);
   if (auto groups = train.getAs<ArrayAttr>("groups"))
     for (auto group : groups.getAsRange<DictionaryAttr>())

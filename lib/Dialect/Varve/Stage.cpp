@@ -35,10 +35,10 @@ static StageOp stageBehind(Value value, StageOp from) {
 
 LogicalResult StageOp::verifyRegions() {
   // stage C1
-  if (getBody().getArgumentTypes() != getInputs().getTypes())
-    return emitOpError() << "takes (" << getInputs().getTypes()
-                         << "), its region (" << getBody().getArgumentTypes()
-                         << ")";
+  TypeRange takes = getInputs().getTypes();
+  if (getBody().getArgumentTypes() != takes)
+    return emitOpError() << "takes (" << takes << "), its region ("
+                         << TypeRange(getBody().getArgumentTypes()) << ")";
   // stage C2
   auto end = dyn_cast<YieldOp>(getBody().front().back());
   if (!end || end.getOperandTypes() != getResultTypes())
