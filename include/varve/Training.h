@@ -64,12 +64,16 @@ struct TrainOptions {
   std::optional<std::string> monitor;  ///< "val_loss", "accuracy", ...
   std::map<std::string, double> hyper; ///< "optimizer.lr": 0.01
   std::optional<std::string> initFrom; ///< weights to begin with
+  /// Takes the weights of `initFrom` that fit, and notes what it left.
+  bool partial = false;
   /// Begins with the state that is there, not with first values.
   bool keepState = false;
 
   /// Where the weights go at the end (the best ones, where there is a
   /// validation split); empty: nowhere.
   std::string out;
+  /// The model's map whose names they get; empty: its own.
+  std::string names;
   /// Folder of the checkpoint; written at the end of each epoch, and every
   /// `checkpointEvery` steps where that is not 0; empty: nowhere.
   std::string checkpoint;

@@ -3,13 +3,23 @@
 #include "Data/Cifar.h"
 #include "Support/File.h"
 #include "Support/Inflate.h"
+#include "Support/Tar.h"
 #include <algorithm>
+#include <filesystem>
 #include <fmt/format.h>
+#include <map>
 
 namespace varve {
 namespace {
 
 constexpr size_t imageBytes = 3 * 32 * 32;
+
+std::vector<Dataset::Field> fieldsOf(Tensor images, Tensor labels) {
+  std::vector<Dataset::Field> fields;
+  fields.push_back({"image", std::move(images)});
+  fields.push_back({"label", std::move(labels)});
+  return fields;
+}
 
 } // namespace
 
@@ -51,10 +61,37 @@ readCifar(const std::vector<std::string> &paths, size_t labelBytes) {
         !status)
       return status.error();
   }
-  std::vector<Dataset::Field> fields;
-  fields.push_back({"image", std::move(images)});
-  fields.push_back({"label", std::move(labels)});
-  return fields;
+  return fieldsOf(std::move(images), std::move(labels));
+}
+
+Result<std::vector<Dataset::Field>>
+readCifarArchive(const std::string &path, const std::vector<std::string> &files,
+                 size_t labelBytes) {
+  auto bytes = readFile(path);
+  if (!bytes)
+    return bytes.error();
+  // An archive may have them in any order.
+  std::map<std::string, std::string> contents;
+  TarReader reader(*bytes);
+  while (contents.size() < files.size()) {
+    auto entry = reader.next();
+    if (!entry)
+      return Error{fmt::format("'{}': {}", path, entry.error().message)};
+    if (!*entry)
+      return Error{fmt::format("'{}' does not have all of {}", path,
+                               fmt::join(files, ", "))};
+    std::string name = std::filesystem::path((*entry)->name).filename();
+    if (std::find(files.begin(), files.end(), name) != files.end())
+      contents[name] = std::move((*entry)->content);
+  }
+  Tensor images(DType::U8, {0, 3, 32, 32}), labels(DType::U8, {0});
+  for (const std::string &file : files)
+    if (Status status =
+            appendCifar(contents[file], fmt::format("{}: {}", path, file),
+                        labelBytes, images, labels);
+        !status)
+      return status.error();
+  return fieldsOf(std::move(images), std::move(labels));
 }
 
 } // namespace varve

@@ -16,6 +16,11 @@ namespace varve {
 Result<std::vector<Dataset::Field>>
 readCifar(const std::vector<std::string> &paths, size_t labelBytes);
 
+/// The same from files of these names, whatever their folder, in a tar file.
+Result<std::vector<Dataset::Field>>
+readCifarArchive(const std::string &path, const std::vector<std::string> &files,
+                 size_t labelBytes);
+
 /// Appends the records of a file in memory; `name` stands in diagnostics.
 Status appendCifar(std::string_view bytes, const std::string &name,
                    size_t labelBytes, Tensor &images, Tensor &labels);

@@ -95,6 +95,37 @@ std::string findPackedFile(const std::string &folder, std::string_view name) {
   return "";
 }
 
+// The tar files of a folder whose name has a word in it, or "" where there are
+// none or several.
+std::string findArchive(const std::string &folder, std::string_view word) {
+  std::vector<std::string> found;
+  std::error_code code;
+  for (fs::directory_iterator files(folder, code), end; !code && files != end;
+       files.increment(code)) {
+    std::string name = files->path().filename().string();
+    if (isTarName(name) && name.find(word) != std::string::npos)
+      found.push_back(files->path().string());
+  }
+  return found.size() == 1 ? found[0] : "";
+}
+
+// The files of CIFAR that an archive of this name has.
+struct CifarArchive {
+  std::string_view file;
+  bool fine; ///< CIFAR-100
+};
+constexpr CifarArchive cifarArchives[] = {
+    {"cifar-10-binary.tar.gz", false}, {"cifar-100-binary.tar.gz", true}};
+
+std::vector<std::string> cifarBatches(bool fine, DataSplit split) {
+  if (fine)
+    return {split == DataSplit::Train ? "train.bin" : "test.bin"};
+  if (split == DataSplit::Test)
+    return {"test_batch.bin"};
+  return {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+          "data_batch_4.bin", "data_batch_5.bin"};
+}
+
 std::string_view idxPrefix(DataSplit split) {
   return split == DataSplit::Train ? "train" : "t10k";
 }
@@ -141,24 +172,20 @@ bool DataSource::findInFolder(const std::string &folder) {
                      findIdxFile(folder, idxPrefix(split), "labels", 1)},
                     {"image", "label"});
   };
-  auto cifar = [&](Format format, std::vector<std::string_view> names) {
+  auto cifar = [&](bool fine, DataSplit split) {
     std::vector<std::string> paths;
-    for (std::string_view name : names)
+    for (const std::string &name : cifarBatches(fine, split))
       paths.push_back(findPackedFile(folder, name));
-    return allFiles(format, std::move(paths), {});
+    return allFiles(fine ? Format::Cifar100 : Format::Cifar10, std::move(paths),
+                    {});
   };
   train = idx(DataSplit::Train);
   test = idx(DataSplit::Test);
-  if (!train && !test) {
-    train = cifar(Format::Cifar10,
-                  {"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
-                   "data_batch_4.bin", "data_batch_5.bin"});
-    test = cifar(Format::Cifar10, {"test_batch.bin"});
-  }
-  if (!train && !test) {
-    train = cifar(Format::Cifar100, {"train.bin"});
-    test = cifar(Format::Cifar100, {"test.bin"});
-  }
+  for (bool fine : {false, true})
+    if (!train && !test) {
+      train = cifar(fine, DataSplit::Train);
+      test = cifar(fine, DataSplit::Test);
+    }
   auto single = [&](std::string_view name) -> std::optional<Part> {
     for (std::string_view end : {".csv", ".csv.gz", ".npz"})
       if (std::string path = fmt::format("{}/{}{}", folder, name, end);
@@ -170,9 +197,62 @@ bool DataSource::findInFolder(const std::string &folder) {
     train = single("train");
     test = single("test");
   }
+  if (!train && !test && !findImages(folder))
+    return false;
+  place = folder;
+  return true;
+}
+
+// CIFAR's own archive, or a tar file for each part, or folders.
+bool DataSource::findImages(const std::string &folder) {
+  if (spec.name == "csv" || spec.name == "npz")
+    return false;
+  for (const CifarArchive &archive : cifarArchives)
+    if (std::string path = fmt::format("{}/{}", folder, archive.file);
+        isFile(path))
+      return bool(openArchive(path));
+  for (DataSplit split : {DataSplit::Train, DataSplit::Test})
+    if (std::string path =
+            findArchive(folder, split == DataSplit::Train ? "train" : "test");
+        !path.empty())
+      part(split) = Part{Format::Images, {path}, {}};
   if (train || test)
-    place = folder;
-  return train || test;
+    return true;
+  auto list = listImages(folder);
+  if (!list || list->items.empty())
+    return false;
+  bool split = list->hasPart("train");
+  train = Part{Format::Images, {folder}, {}};
+  if (split && list->hasPart("test"))
+    test = train;
+  return true;
+}
+
+// A tar file alone is both parts where its folders say so.
+Status DataSource::openArchive(const std::string &path) {
+  place = path;
+  std::string file = fs::path(path).filename().string();
+  for (const CifarArchive &archive : cifarArchives)
+    if (file == archive.file) {
+      Format format = archive.fine ? Format::Cifar100 : Format::Cifar10;
+      for (DataSplit split : {DataSplit::Train, DataSplit::Test})
+        part(split) = Part{format, {path}, cifarBatches(archive.fine, split)};
+      return {};
+    }
+  auto list = listImages(path);
+  if (!list)
+    return list.error();
+  if (list->items.empty())
+    return Error{fmt::format("'{}' holds no PNG or JPEG", path)};
+  Part images{Format::Images, {path}, {}};
+  if (list->hasPart("train") && list->hasPart("test")) {
+    train = test = images;
+    return {};
+  }
+  namedSplit = file.find("test") == std::string::npos ? DataSplit::Train
+                                                      : DataSplit::Test;
+  part(*namedSplit) = images;
+  return {};
 }
 
 bool DataSource::findKnown(const std::string &name, const std::string &dataDir,
@@ -208,14 +288,30 @@ Status DataSource::openFile(const std::string &path) {
   }
   if (auto split = splitOfFile(file)) {
     namedSplit = split;
-    if (findInFolder(folder) && has(*split))
+    if (findInFolder(folder) && has(*split)) {
+      const std::vector<std::string> &paths = part(*split)->paths;
+      if (std::any_of(paths.begin(), paths.end(), [&](const auto &found) {
+            std::error_code ignored;
+            return fs::equivalent(found, path, ignored);
+          }))
+        return {};
+    }
+    // CIFAR's files are each a set of samples.
+    if (file.find(".bin") != std::string::npos) {
+      bool fine = file.find("_batch") == std::string::npos;
+      train = test = std::nullopt;
+      part(*split) = Part{fine ? Format::Cifar100 : Format::Cifar10, {path}, {}};
+      place = path;
       return {};
+    }
     return Error{fmt::format("'{}' has '{}', but not the files that belong "
                              "to it",
                              folder, file)};
   }
+  if (isTarName(file))
+    return openArchive(path);
   return Error{fmt::format("'{}' is no data set that is known by its name: "
-                           ".csv, .csv.gz, .npz, or a file such as "
+                           ".csv, .csv.gz, .npz, .tar, or a file such as "
                            "train-images-idx3-ubyte.gz or test_batch.bin",
                            path),
                ErrorKind::Unsupported};
@@ -239,7 +335,7 @@ Status DataSource::openPath(const std::string &path) {
   return Error{fmt::format("folder '{}' holds no data set: neither IDX files "
                            "(train-images-idx3-ubyte.gz, ...) nor CIFAR's "
                            "(data_batch_1.bin, ...) nor train.csv nor "
-                           "train.npz",
+                           "train.npz nor images in folders of their class",
                            path)};
 }
 
@@ -279,7 +375,7 @@ Result<DataSource> DataSource::open(DataSpec spec,
   if (name == "memory")
     return Error{"the model's `data memory` is given by the program that "
                  "trains it; give a file with --data"};
-  if (name != "csv" && name != "npz")
+  if (name != "csv" && name != "npz" && name != "images")
     return Error{fmt::format("data set '{}' is not supported", name),
                  ErrorKind::Unsupported};
   auto path = source.spec.options.find("path");
@@ -296,9 +392,10 @@ Result<DataSource> DataSource::open(DataSpec spec,
       continue;
     tried.push_back(
         (fs::path(folder) / path->second).lexically_normal().string());
-    if (!isFile(tried.back()))
+    bool folderOfImages = name == "images" && isFolder(tried.back());
+    if (!isFile(tried.back()) && !folderOfImages)
       continue;
-    if (Status status = source.openFile(tried.back()); !status)
+    if (Status status = source.openPath(tried.back()); !status)
       return status.error();
     return source;
   }
@@ -306,14 +403,15 @@ Result<DataSource> DataSource::open(DataSpec spec,
       fmt::format("'{}' is not found as {}", path->second, listOf(tried))};
 }
 
-Result<Dataset> DataSource::load(DataSplit split, int64_t limit) const {
+Result<Dataset> DataSource::load(DataSplit split,
+                                 const LoadOptions &options) const {
   const std::optional<Part> &files = part(split);
   if (!files)
     return Error{fmt::format("'{}' has no {} samples", place,
                              split == DataSplit::Train ? "training" : "test")};
   auto cut = [&](Result<Dataset> data) {
     if (data)
-      keepFirst(*data, limit);
+      keepFirst(*data, options.limit);
     return data;
   };
   switch (files->format) {
@@ -333,11 +431,21 @@ Result<Dataset> DataSource::load(DataSplit split, int64_t limit) const {
   }
   case Format::Cifar10:
   case Format::Cifar100: {
-    auto fields =
-        readCifar(files->paths, files->format == Format::Cifar10 ? 1 : 2);
+    size_t labelBytes = files->format == Format::Cifar10 ? 1 : 2;
+    auto fields = files->arrays.empty()
+                      ? readCifar(files->paths, labelBytes)
+                      : readCifarArchive(files->paths[0], files->arrays,
+                                         labelBytes);
     if (!fields)
       return fields.error();
     return cut(fitDataset(spec, std::move(*fields), place));
+  }
+  case Format::Images: {
+    auto list = listImages(files->paths[0]);
+    if (!list)
+      return list.error();
+    std::string name = split == DataSplit::Train ? "train" : "test";
+    return readImages(spec, *list, list->hasPart(name) ? name : "", options);
   }
   case Format::Idx: {
     std::vector<Dataset::Field> fields;

@@ -4,6 +4,7 @@
 
 #include "Data/DataSpec.h"
 #include "Data/Dataset.h"
+#include "Data/Images.h"
 #include "varve/Result.h"
 #include <cstdint>
 #include <optional>
@@ -34,13 +35,13 @@ public:
   /// The folder or file that was found.
   const std::string &origin() const { return place; }
 
-  /// Reads a split, at most its first `limit` samples. Fails where there is
-  /// no such split.
-  Result<Dataset> load(DataSplit split, int64_t limit = INT64_MAX) const;
+  /// Reads a split. Fails where there is no such split.
+  Result<Dataset> load(DataSplit split, const LoadOptions &options = {}) const;
 
 private:
-  enum class Format { Idx, Cifar10, Cifar100, Csv, Npz };
-  /// Files of one split; for IDX, `arrays` names each file's field.
+  enum class Format { Idx, Cifar10, Cifar100, Csv, Npz, Images };
+  /// Files of one split; for IDX, `arrays` names each file's field, for CIFAR
+  /// the files in an archive.
   struct Part {
     Format format;
     std::vector<std::string> paths, arrays;
@@ -49,10 +50,15 @@ private:
   const std::optional<Part> &part(DataSplit split) const {
     return split == DataSplit::Train ? train : test;
   }
+  std::optional<Part> &part(DataSplit split) {
+    return split == DataSplit::Train ? train : test;
+  }
   bool findKnown(const std::string &name, const std::string &dataDir,
                  std::vector<std::string> &tried);
   bool findInFolder(const std::string &folder);
+  bool findImages(const std::string &folder);
   Status openFile(const std::string &path);
+  Status openArchive(const std::string &path);
   Status openPath(const std::string &path);
 
   DataSpec spec;

@@ -18,6 +18,7 @@ struct Dataset {
   };
   std::vector<Field> fields;
   int64_t samples = 0; ///< the size of every field's first axis
+  std::vector<std::string> notes; ///< what was left out, to be shown
 
   /// The field of that name, or null.
   const Tensor *find(std::string_view name) const {

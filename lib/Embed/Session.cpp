@@ -176,7 +176,12 @@ Status Session::saveWeights(const std::string &path) const {
 }
 
 Result<std::vector<std::string>> Session::loadWeights(const std::string &path) {
-  return impl->guard([&] { return varve::loadWeights(impl->program, path); });
+  return impl->guard([&]() -> Result<std::vector<std::string>> {
+    auto loaded = varve::loadWeights(impl->program, path);
+    if (!loaded)
+      return loaded.error();
+    return std::move(loaded->extra);
+  });
 }
 
 Status Session::saveCheckpoint(const std::string &folder) const {

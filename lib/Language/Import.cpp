@@ -34,6 +34,8 @@ bool Importer::buildFunctions() {
     if (!stateComplete)
       clearProgram();
   }
+  if (request.function == "prepare")
+    return buildPrepare();
   if (request.infers())
     return buildInfer();
   return greedy && isTrainStep(request.function) ? buildGreedyStep()

@@ -23,7 +23,8 @@ struct ImportRequest {
   std::vector<std::string> set;
   /// "train_step", in greedy learning also "train_step:STAGE" for each stage
   /// but the first; "eval_step"; "infer" takes the model's inputs, and
-  /// "infer_stored" samples as the data set stores them, through `prepare`.
+  /// "infer_stored" samples as the data set stores them, through `prepare`;
+  /// "prepare" gives what training makes of them.
   std::string function = "train_step";
   bool infers() const {
     return function == "infer" || function == "infer_stored";

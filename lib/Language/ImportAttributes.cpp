@@ -99,6 +99,34 @@ DictionaryAttr Importer::settingsAttribute() {
     }
     out.set("train", learn.get());
   }
+  SmallVector<Attribute> nodes;
+  for (const GraphLayer &layer : graph) {
+    Entries entry{builder, {}};
+    entry.set("name", layer.name);
+    entry.set("type", layer.type);
+    SmallVector<Attribute> from;
+    for (int64_t index : layer.from)
+      from.push_back(builder.getI64IntegerAttr(index));
+    entry.set("from", builder.getArrayAttr(from));
+    nodes.push_back(entry.get());
+  }
+  if (!nodes.empty())
+    out.set("graph", builder.getArrayAttr(nodes));
+  SmallVector<Attribute> names;
+  for (const ast::Names *map : info.names) {
+    Entries entry{builder, {}};
+    std::vector<std::string> ours, theirs;
+    for (const ast::KeyRule &rule : map->rules) {
+      ours.push_back(rule.ours.text);
+      theirs.push_back(rule.theirs.text);
+    }
+    entry.set("name", map->name.text);
+    entry.set("ours", entry.strings(ours));
+    entry.set("theirs", entry.strings(theirs));
+    names.push_back(entry.get());
+  }
+  if (!names.empty())
+    out.set("names", builder.getArrayAttr(names));
   if (!info.labels.empty()) {
     Entries labels{builder, {}};
     for (const auto &[name, texts] : info.labels)

@@ -16,6 +16,8 @@ const std::map<std::string, const char *> &builtinSignatures() {
       {"size", "size(x: any[...]) -> any[...]"},
       {"zeros", "zeros(shape: [int], dtype: dtype = f32) -> any[...]"},
       {"ones", "ones(shape: [int], dtype: dtype = f32) -> any[...]"},
+      {"bilinear", "bilinear(image: any[...], y: any[...], x: any[...], "
+                   "outside: string = \"edge\") -> any[...]"},
       {"range", "range(count: int, dtype: dtype = i64) -> any[...]"},
       {"glorot_uniform",
        "glorot_uniform(fan_in: float, fan_out: float) -> any[...]"},
@@ -34,9 +36,7 @@ bool drawsInit(StringRef name) { return name == "normal" || name == "uniform"; }
 } // namespace
 
 bool isOfTheLanguage(StringRef primitive) {
-  static const std::set<std::string> later = {
-      "attention",    "resize",  "random_resized_crop", "rotate",
-      "color_jitter", "cutout"};
+  static const std::set<std::string> later = {"attention"};
   return later.count(primitive.str());
 }
 
@@ -150,6 +150,15 @@ std::optional<Datum> Importer::callBuiltin(Frame &frame,
          builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)),
          builder.getNamedAttr("dtype", TypeAttr::get(element))});
     return y ? Datum::of(y) : Datum();
+  }
+  if (name == "bilinear") {
+    const std::string &outside = named["outside"].text;
+    if (outside != "edge" && outside != "zero")
+      return error(frame, span,
+                   "`outside` is \"edge\" or \"zero\", this is \"" + outside +
+                       "\"");
+    return sampleBilinear(frame, named["image"], named["y"], named["x"],
+                          outside == "zero", span);
   }
   if (name == "normal")
     return init("normal", number("mean"), number("std"));

@@ -228,7 +228,9 @@ Datum Importer::callBlock(Frame &caller, BlockRef ref,
   frame.caller = &caller;
   frame.callSpan = span;
   frame.root = frame.path = key;
-  frame.training = caller.training;
+  frame.training = caller.training &&
+                   (caller.batched || !(named || again) ||
+                    !isInEvaluation(key, block.body));
   frame.reuse = caller.reuse || again;
   frame.batched = caller.batched;
   frame.stateBarrier = caller.stateBarrier;

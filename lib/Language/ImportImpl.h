@@ -121,6 +121,7 @@ struct SampleField {
 struct MatchRule {
   const ast::Match *node = nullptr;
   std::map<std::string, mlir::Attribute> values;
+  bool eval = false; ///< `freeze`: the layers are not in training
 };
 
 /// A name or pattern of layers after which a network is cut.
@@ -162,7 +163,7 @@ struct TrainInfo {
   std::vector<SampleField> fields;
   int64_t batch = 0, epochs = 0, steps = 0, seed = 0, patience = 0,
           checkpointEvery = 0, memoryBudget = 0;
-  double validate = 0;
+  double validate = 0, mixup = 0;
   std::string monitor, initFrom, optimizer;
   std::optional<double> clipNorm, clipValue;
   /// The optimizer's values, and those that it has when nothing is said.
@@ -174,6 +175,7 @@ struct TrainInfo {
   std::vector<const ast::Term *> losses, metrics, outputs;
   std::vector<std::string> lossNames, metricNames, outputNames;
   std::map<std::string, std::vector<std::string>> labels;
+  std::vector<const ast::Names *> names;
 };
 
 /// Whether the language has this primitive, which the dialect need not have
@@ -286,6 +288,11 @@ private:
                     llvm::ArrayRef<SliceRange> ranges);
 
   // ---- ImportSamples.cpp ----
+  Datum sampleBilinear(Frame &frame, const Datum &image, Datum y, Datum x,
+                       bool zeroOutside, Span span);
+  mlir::Value gatherPixels(Frame &frame, const Datum &image, mlir::Value row,
+                           mlir::Value column, llvm::ArrayRef<int64_t> shape,
+                           Span span);
   Datum sliceSamples(Frame &frame, const Datum &x, const Datum &start,
                      llvm::ArrayRef<int64_t> size, Span span);
 
@@ -393,6 +400,7 @@ private:
   bool buildLosses(Frame &settings, bool lastGreedy, size_t layersOfModel,
                    mlir::Value &total);
   bool buildInfer();
+  bool buildPrepare();
   bool bindModelInputs(Frame &settings, int64_t batch,
                        std::map<std::string, Datum> &inputs);
   void beginFunction(const std::string &name, int64_t batch);
@@ -411,7 +419,17 @@ private:
   void bindProgress(Frame &frame, bool totals);
   mlir::Value scalarTerm(Frame &frame, const ast::Expr &expr, const char *what);
 
+  // ---- ImportMixup.cpp ----
+  mlir::Value drawMixture(Frame &frame);
+  mlir::Value mix(Frame &frame, mlir::Value x, mlir::Value y);
+  bool mixSamples();
+  /// The value of a loss over a batch, mixed where samples are.
+  mlir::Value lossTerm(Frame &terms, const ast::Expr &expr);
+
   // ---- ImportLayers.cpp ----
+  /// Whether a `freeze ... (eval: true)` is about the layer of this path whose
+  /// own parameters the statements declare.
+  bool isInEvaluation(const std::string &path, const ast::Body &body) const;
   /// A layer, and what was made while its text ran.
   struct LayerRecord {
     std::string path;
@@ -440,6 +458,8 @@ private:
   int layerBelow(mlir::Operation *op, int parent) const;
   void wrapRun(llvm::ArrayRef<mlir::Operation *> run, int index);
   void wrapLayers(mlir::Block &block, int parent);
+  /// Notes the function's outermost layers and what each reads, for pictures.
+  void noteGraph();
 
   // ---- ImportStages.cpp: cuts, heads and losses of stages ----
   bool readLearning(Frame &frame, const ast::Learning &learning);
@@ -472,6 +492,7 @@ private:
   bool readTrainSetting(Frame &frame, const ast::Setting &setting);
   bool readInferSetting(Frame &frame, const ast::Setting &setting);
   bool readValue(Frame &frame, const ast::Value &node, bool trains);
+  bool readFreeze(Frame &frame, const ast::Match &match, MatchRule &rule);
   bool readData(Frame &frame, const ast::Data &data);
   bool readField(Frame &frame, const ast::Field &field);
   bool readOptimizer(Frame &frame, const ast::Expr &expr);
@@ -479,6 +500,7 @@ private:
                  llvm::ArrayRef<ast::Argument> arguments,
                  std::map<std::string, mlir::Attribute> &out);
   bool readLabels(Frame &frame, const ast::Labels &labels, bool infers);
+  bool readNames(Frame &frame, const ast::Names &names);
 
   static void nameTerms(llvm::ArrayRef<const ast::Term *> terms,
                         const char *single, std::vector<std::string> &names);
@@ -516,6 +538,11 @@ private:
   std::map<std::string, Variable> variables;
   std::map<std::string, int64_t> ordinals;
   std::vector<LayerRecord> layers;
+  struct GraphLayer {
+    std::string name, type;
+    std::set<int64_t> from;
+  };
+  std::vector<GraphLayer> graph;
   llvm::DenseMap<mlir::Operation *, int> layerOf;
   int currentLayer = -1;
   LayerListener listener{*this};
@@ -527,6 +554,8 @@ private:
   /// Inputs that are there before anything asks for them; `step` and `seed`
   /// are read by random operations.
   mlir::Value seed, step, epoch, epochs, steps;
+  /// In `prepare`: the seed of the epoch, and each sample's number.
+  mlir::Value sampleSeed, sampleNumbers;
   int64_t samplesInBatch = 0;
   /// A first attempt with this many samples, a prime, finds what holds for the
   /// given batch by accident only: symbolic sizes never stretch, and print as
@@ -540,6 +569,10 @@ private:
   unsigned depth = 0;
 
   std::map<std::string, Datum> samples; ///< after `prepare`
+  /// With `mixup`: the part of the batch's own order, and the other order of
+  /// what is not mixed itself.
+  mlir::Value mixture;
+  std::map<std::string, Datum> partners;
   std::map<std::string, Datum> modelNames, modelResults;
   std::map<std::string, AppliedBlock> modelLayers;
   std::vector<std::string> resultOrder;
@@ -559,6 +592,9 @@ private:
   std::string frozenUntil;
   bool frozen = false;
 };
+
+/// The quantiles of Beta(a, a) at 0, 1 / count, ..., 1.
+std::vector<double> betaQuantiles(double a, int count);
 
 /// NumPy's common shape, or nothing.
 std::optional<llvm::SmallVector<int64_t>>

@@ -2,10 +2,34 @@
 // operation was made in is noted, and when the function is whole, what belongs
 // together moves into a `varve.layer`.
 #include "Language/ImportImpl.h"
+#include "Support/Pattern.h"
 
 using namespace mlir;
 
 namespace varve::importer {
+
+// A pattern is about a layer if it matches everything below it, or one of the
+// parameters that the layer's own text declares ("**.weight").
+bool Importer::isInEvaluation(const std::string &path,
+                              const ast::Body &body) const {
+  std::vector<std::string> keys = {path + ".\x01", path + ".\x01.\x01"};
+  for (const ast::Statement &statement : body.statements)
+    if (auto *variable = statement.as<ast::Variable>())
+      if (variable->role == ast::VariableRole::Param)
+        keys.push_back(path.empty() ? variable->name.text
+                                    : path + "." + variable->name.text);
+  for (const MatchRule &rule : info.freezes)
+    for (const ast::StringLiteral &pattern : rule.node->patterns) {
+      auto matches = [&](const std::string &key) {
+        return matchesPattern(pattern.text, key);
+      };
+      if (rule.eval &&
+          ((matches(keys[0]) && matches(keys[1])) ||
+           std::any_of(keys.begin() + 2, keys.end(), matches)))
+        return true;
+    }
+  return false;
+}
 
 Importer::InLayer::InLayer(Importer &importer, std::string path)
     : importer(importer), outer(importer.currentLayer) {
@@ -89,6 +113,32 @@ void Importer::wrapLayers(Block &block, int parent) {
   }
   for (const auto &[layer, run] : runs)
     wrapRun(run, layer);
+}
+
+// Each value comes from the layers that its makers read, through operations in
+// none.
+void Importer::noteGraph() {
+  graph.clear();
+  llvm::DenseMap<Value, std::set<int64_t>> sources;
+  for (Operation &op : func.getBody().front()) {
+    std::set<int64_t> from;
+    op.walk([&](Operation *inner) {
+      for (Value operand : inner->getOperands())
+        if (auto found = sources.find(operand); found != sources.end())
+          from.insert(found->second.begin(), found->second.end());
+    });
+    if (auto layer = dyn_cast<LayerOp>(op)) {
+      auto type = dyn_cast<RankedTensorType>(layer->getResult(0).getType());
+      graph.push_back(
+          {layer.getPath().str(),
+           type ? spellTensor(type.getElementType(), type.getShape()) : "",
+           std::move(from)});
+      from = {int64_t(graph.size()) - 1};
+    }
+    if (!from.empty())
+      for (Value result : op.getResults())
+        sources[result] = from;
+  }
 }
 
 } // namespace varve::importer

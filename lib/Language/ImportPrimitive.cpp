@@ -221,7 +221,10 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
   for (const Datum &operand : operands)
     values.push_back(operand.tensor);
   if (random) {
-    values.insert(values.begin(), {seed, step});
+    // A sample's draws are its own, wherever it stands in whatever batch.
+    values.insert(values.begin(),
+                  {batched && sampleSeed ? sampleSeed : seed,
+                   batched && sampleSeed ? sampleNumbers : step});
     attributes.push_back(builder.getNamedAttr(
         "stream", builder.getI64IntegerAttr(streamOf(frame))));
   }

@@ -3,6 +3,7 @@
 #include "Language/ImportImpl.h"
 #include "Language/Printer.h"
 #include "Support/File.h"
+#include "Support/Pattern.h"
 
 using namespace mlir;
 
@@ -292,6 +293,9 @@ bool Importer::readSettings() {
   if (infer)
     for (const ast::Setting &setting : infer->settings.list)
       readInferSetting(frame, setting);
+  for (const ast::Declaration &declaration : mainTree->declarations)
+    if (auto *names = declaration.as<ast::Names>())
+      readNames(frame, *names);
   nameTerms(info.losses, "loss", info.lossNames);
   nameTerms(info.metrics, "", info.metricNames);
   nameTerms(info.outputs, "", info.outputNames);
@@ -323,11 +327,8 @@ bool Importer::readTrainSetting(Frame &frame, const ast::Setting &setting) {
     }
     MatchRule rule{match, {}};
     if (match->kind == ast::MatchKind::Freeze) {
-      if (!match->arguments.empty() && trains) {
-        refuse(frame, match->arguments[0].value.span,
-               "`freeze` with arguments is not supported yet");
+      if (!readFreeze(frame, *match, rule))
         return false;
-      }
       info.freezes.push_back(std::move(rule));
       return true;
     }
@@ -345,6 +346,27 @@ bool Importer::readTrainSetting(Frame &frame, const ast::Setting &setting) {
   error(frame, setting.keyword.span,
         "`" + setting.keyword.text + "` does not stand in `train`");
   return false;
+}
+
+bool Importer::readFreeze(Frame &frame, const ast::Match &match,
+                          MatchRule &rule) {
+  for (const ast::Argument &argument : match.arguments) {
+    if (!argument.name || argument.name->text != "eval") {
+      error(frame, argument.value.span, "`freeze` has one argument, `eval`",
+            "write `(eval: true)`");
+      return false;
+    }
+    Datum datum = value(frame, argument.value);
+    if (datum.isPoison())
+      return false;
+    if (!datum.is(Datum::Kind::Bool)) {
+      error(frame, argument.value.span,
+            "`eval` is a bool, this is " + describe(datum));
+      return false;
+    }
+    rule.eval = datum.boolValue;
+  }
+  return true;
 }
 
 bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
@@ -427,14 +449,27 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
     info.memoryBudget = int64_t(number * factor);
     return true;
   }
+  if (key == "mixup") {
+    if (!datum.isNumber() || datum.number() < 0 || datum.number() > 100)
+      return wrong("a number from 0 to 100");
+    info.mixup = datum.number();
+    for (const ast::Setting &other : train->settings.list)
+      if (auto *learning = other.as<ast::Learning>())
+        if (trains && info.mixup > 0 && learning->name.text != "end_to_end") {
+          refuse(frame, node.keyword.span,
+                 "`mixup` with learning `" + learning->name.text +
+                     "` is not supported yet");
+          return false;
+        }
+    return true;
+  }
   // What changes nothing yet is refused, but for its neutral value.
   bool neutral = (key == "accumulate" && datum.is(Datum::Kind::Int) &&
                   datum.intValue == 1) ||
                  (key == "precision" && datum.is(Datum::Kind::Dtype) &&
                   datum.dtype.isF32()) ||
                  (key == "numerics" && datum.is(Datum::Kind::String) &&
-                  datum.text == "strict") ||
-                 (key == "mixup" && datum.isNumber() && datum.number() == 0);
+                  datum.text == "strict");
   if (neutral || !trains)
     return true;
   refuse(frame, node.keyword.span,
@@ -460,6 +495,31 @@ bool Importer::readInferSetting(Frame &frame, const ast::Setting &setting) {
   refuse(frame, setting.keyword.span,
          "`" + setting.keyword.text + "` in `infer` is not supported yet");
   return false;
+}
+
+// A map of names goes both ways, so what stars stand for must be known.
+bool Importer::readNames(Frame &frame, const ast::Names &names) {
+  bool good = true;
+  for (const ast::Names *other : info.names)
+    if (other->name.text == names.name.text) {
+      error(frame, names.name.span,
+            "there are two maps `" + names.name.text + "`");
+      good = false;
+    }
+  for (const ast::KeyRule &rule : names.rules) {
+    size_t ours = countStars(rule.ours.text);
+    size_t theirs = countStars(rule.theirs.text);
+    if (ours == theirs)
+      continue;
+    error(frame, rule.theirs.span,
+          "\"" + rule.ours.text + "\" has " + std::to_string(ours) +
+              (ours == 1 ? " star, \"" : " stars, \"") + rule.theirs.text +
+              "\" has " + std::to_string(theirs),
+          "each star stands for the same text on both sides");
+    good = false;
+  }
+  info.names.push_back(&names);
+  return good;
 }
 
 bool Importer::readLabels(Frame &frame, const ast::Labels &labels,

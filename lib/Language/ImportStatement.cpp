@@ -243,12 +243,15 @@ void Importer::runLayer(Frame &frame, const ast::Layer &layer) {
   std::string before = frame.path;
   frame.path = joinPath(frame.path, *path);
   InLayer region(*this, frame.path);
+  bool training = frame.training;
+  frame.training = training && !isInEvaluation(frame.path, layer.body);
   runBody(frame, layer.body);
   // Its value is what its last statement binds.
   if (!layer.body.statements.empty())
     if (auto *last = layer.body.statements.back().as<ast::Assign>())
       region.setValue(frame.names[last->targets[0].text]);
   frame.path = before;
+  frame.training = training;
 }
 
 void Importer::runIf(Frame &frame, const ast::If &node) {

@@ -24,6 +24,8 @@ void Importer::beginFunction(const std::string &name, int64_t batch) {
   returned.clear();
   returnedInfo.clear();
   samples.clear();
+  partners.clear();
+  mixture = {};
   modelNames.clear();
   modelResults.clear();
   resultOrder.clear();
@@ -135,6 +137,14 @@ void Importer::gatherSamples(Frame &frame) {
   epoch = scalar("epoch");
   epochs = scalar("epochs");
   steps = scalar("steps");
+  // Seeds of epochs are as far apart as they can be: 2^64 / the golden ratio.
+  auto step64 = DenseElementsAttr::get(
+      RankedTensorType::get({}, i64),
+      builder.getIntegerAttr(i64, int64_t(0x9E3779B97F4A7C15)));
+  Value far = ConstantOp::create(builder, loc, step64.getType(), step64);
+  Value epochSeed = MulOp::create(builder, loc, epoch, far);
+  sampleSeed = AddOp::create(builder, loc, seed, epochSeed);
+  sampleNumbers = indices;
   for (auto [field, value] : llvm::zip(info.fields, stored)) {
     Value batch = GatherOp::create(builder, loc, value, indices);
     if (field.classes > 0) // A class is an i64, however it is stored.
@@ -154,6 +164,7 @@ bool Importer::runPrepare(Frame &settings) {
   size_t before = diagnostics.errors().size();
   if (info.prepare)
     runBody(frame, info.prepare->body);
+  sampleSeed = sampleNumbers = {};
   // From here on a batch is a tensor like others.
   for (auto &[name, datum] : frame.names) {
     if (datum.isTensor() && !datum.batched) {
@@ -283,7 +294,7 @@ bool Importer::buildLosses(Frame &settings, bool lastGreedy,
   bool good = true;
   SmallVector<Value> parts;
   for (const Term *term : info.losses) {
-    Value part = scalarTerm(terms, term->value, "a loss");
+    Value part = lossTerm(terms, term->value);
     good &= bool(part);
     parts.push_back(part);
     total = total && part
@@ -341,6 +352,8 @@ bool Importer::buildStep(const std::string &name, std::optional<size_t> stage) {
   settings.training = isTrainStep(name);
   if (!runPrepare(settings))
     return false;
+  if (settings.training && info.mixup > 0 && !mixSamples())
+    return false;
   frozen = stage && *stage > 0;
   frozenUntil = frozen ? stageCuts[*stage - 1].layer : "";
   bool ran = runModel(settings, samples, {});
@@ -366,7 +379,28 @@ bool Importer::buildStep(const std::string &name, std::optional<size_t> stage) {
     return false;
   finishFunction(settings.training);
   func.setLearns(settings.training);
+  if (settings.training)
+    noteGraph();
   return checkPatterns(settings);
+}
+
+// ---- prepare ----
+
+// What training makes of stored samples, for looking at.
+bool Importer::buildPrepare() {
+  int64_t batch = trial ? standInSamples : std::max<int64_t>(request.batch, 1);
+  beginFunction(request.function, batch);
+  Frame settings;
+  settings.blockName = "train";
+  settings.scope = mainScope;
+  settings.training = true;
+  if (!runPrepare(settings))
+    return false;
+  for (const ast::Input &input : model->inputs)
+    if (auto found = samples.find(input.name.text); found != samples.end())
+      addResult(found->second.tensor, input.name.text, "output");
+  finishFunction(/*updates=*/false);
+  return true;
 }
 
 // ---- infer ----

@@ -125,6 +125,39 @@ Manifest::Train readTrain(const json &value, std::string &mistake) {
   return train;
 }
 
+Manifest::NameMap readNames(const json &value, std::string &mistake) {
+  Manifest::NameMap map;
+  ObjectReader reader(value, "names", mistake);
+  reader.read("name", map.name);
+  reader.read("ours", map.ours);
+  reader.read("theirs", map.theirs);
+  if (map.ours.size() != map.theirs.size())
+    reader.fail("as long as ours", "theirs");
+  return map;
+}
+
+Manifest::Layer readLayer(const json &value, size_t index,
+                          std::string &mistake) {
+  Manifest::Layer layer;
+  ObjectReader reader(value, "graph", mistake);
+  reader.read("name", layer.name);
+  reader.read("type", layer.type);
+  reader.read("from", layer.from);
+  for (int64_t from : layer.from)
+    if (from < 0 || from >= static_cast<int64_t>(index))
+      reader.fail("a list of earlier layers", "from");
+  return layer;
+}
+
+Manifest::Stage readStage(const json &value, std::string &mistake) {
+  Manifest::Stage stage;
+  ObjectReader reader(value, "stages", mistake);
+  reader.read("name", stage.name);
+  reader.read("layers", stage.layers);
+  reader.read("peak_bytes", stage.peakBytes);
+  return stage;
+}
+
 } // namespace
 
 Result<Manifest> parseManifest(std::string_view text) {
@@ -137,6 +170,16 @@ Result<Manifest> parseManifest(std::string_view text) {
   reader.read("model", manifest.model);
   if (const json *train = reader.find("train"))
     manifest.train = readTrain(*train, mistake);
+  if (const json *names = reader.find("names"))
+    for (const json &map : *names)
+      manifest.names.push_back(readNames(map, mistake));
+  if (const json *graph = reader.find("graph"))
+    for (const json &layer : *graph)
+      manifest.graph.push_back(
+          readLayer(layer, manifest.graph.size(), mistake));
+  if (const json *stages = reader.find("stages"))
+    for (const json &stage : *stages)
+      manifest.stages.push_back(readStage(stage, mistake));
   if (const json *hyper = reader.find("hyper"))
     for (const auto &[name, value] : hyper->items())
       ObjectReader(*hyper, "hyper", mistake)

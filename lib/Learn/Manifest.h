@@ -39,6 +39,29 @@ struct Manifest {
   };
   std::optional<Train> train; ///< absent: the program is not trained
 
+  /// What other programs call our variables: the first rule whose `ours`
+  /// matches a name gives theirs; others keep theirs.
+  struct NameMap {
+    std::string name; ///< "torchvision"
+    std::vector<std::string> ours, theirs;
+  };
+  std::vector<NameMap> names; ///< in the order of the model file
+
+  /// A layer of the model that no other contains, in the order of the text.
+  struct Layer {
+    std::string name, type;    ///< of its value: "f32[128, 10]"
+    std::vector<int64_t> from; ///< the layers whose values it reads
+  };
+  std::vector<Layer> graph;
+
+  /// A part of the model that learns by itself.
+  struct Stage {
+    std::string name;
+    std::vector<std::string> layers;
+    int64_t peakBytes = 0; ///< of activations; 0: not known
+  };
+  std::vector<Stage> stages; ///< empty: it learns end to end
+
   std::map<std::string, double> hyper;
   std::map<std::string, std::vector<std::string>> labels; ///< of outputs
 };

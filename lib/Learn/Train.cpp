@@ -133,6 +133,8 @@ Status Trainer::prepare() {
 
 /// What cannot be written is better known before hours of training.
 Status Trainer::checkPlaces() const {
+  if (auto names = findNames(program, options.names); !names)
+    return names.error();
   if (!options.checkpoint.empty()) {
     if (Status made = makeFolders(options.checkpoint); !made)
       return made;
@@ -242,11 +244,19 @@ Status Trainer::begin(bool resumed) {
       return drawn;
     weights = options.initFrom.value_or(program.manifest().train->initFrom);
   }
+  if (weights.empty() && options.partial)
+    return Error{"there are no weights to take a part of; give --init-from",
+                 ErrorKind::Usage};
   if (weights.empty())
     return {};
-  auto unknown = loadWeights(program, weights);
-  if (!unknown)
-    return unknown.error();
+  auto loaded = loadWeights(program, weights, options.partial);
+  if (!loaded)
+    return loaded.error();
+  if (!loaded->left.empty())
+    note(loaded->left);
+  else if (!loaded->extra.empty())
+    note(fmt::format("{}: not in the model: {}", weights,
+                     fmt::join(loaded->extra, ", ")));
   return {};
 }
 
@@ -428,7 +438,8 @@ Status Trainer::finish() {
   if (!best.empty())
     best.restore(program);
   if (!options.out.empty())
-    if (Status saved = saveWeights(program, options.out); !saved)
+    if (Status saved = saveWeights(program, options.out, options.names);
+        !saved)
       return saved;
   if (!test)
     return {};

@@ -1,8 +1,10 @@
 // Weight files and the snapshot of the best weights.
 #include "Learn/Weights.h"
-#include "Support/Safetensors.h"
+#include "Support/Pattern.h"
+#include "Support/Torch.h"
 #include <cstring>
 #include <fmt/format.h>
+#include <set>
 #include <string_view>
 
 namespace varve {
@@ -12,8 +14,128 @@ bool isWeight(const varve_state_desc &state) {
          std::string_view(state.name).substr(0, 6) != "stage.";
 }
 
-Status saveWeights(const Program &program, const std::string &path) {
+namespace {
+
+std::string theirName(const Manifest::NameMap &map, const std::string &ours) {
+  for (size_t i = 0; i < map.ours.size(); ++i)
+    if (auto theirs = renameByPattern(map.ours[i], map.theirs[i], ours))
+      return *theirs;
+  return ours;
+}
+
+std::string typeOf(const varve_state_desc &state) {
+  return toString(static_cast<DType>(state.dtype),
+                  {state.shape, state.shape + state.rank});
+}
+
+std::string typeOf(const Tensor &tensor) {
+  return toString(tensor.type, tensor.shape);
+}
+
+/// PyTorch's batch norm counts batches, for a momentum of none that we lack.
+bool isCounter(std::string_view name) {
+  constexpr std::string_view end = "num_batches_tracked";
+  return name.size() >= end.size() &&
+         name.substr(name.size() - end.size()) == end;
+}
+
+/// What a file has for a program's weights under one choice of names.
+struct Fit {
+  std::string map; ///< empty: the program's own
+  std::vector<std::pair<int64_t, const Tensor *>> fits;
+  /// A line for each: weights without a tensor, with one that does not fit,
+  /// tensors that nothing takes.
+  std::vector<std::string> missing, misfits, extra;
+  std::vector<std::string> extraNames;
+
+  bool complete() const { return missing.empty() && misfits.empty(); }
+};
+
+Fit fitWeights(const varve_artifact &artifact, const Safetensors &file,
+               const Manifest::NameMap *map) {
+  Fit fit;
+  if (map)
+    fit.map = map->name;
+  std::set<std::string> taken;
+  for (int64_t i = 0; i < artifact.states; ++i) {
+    const varve_state_desc &state = artifact.state[i];
+    if (!isWeight(state))
+      continue;
+    std::string name = map ? theirName(*map, state.name) : state.name;
+    std::string shown = name == state.name
+                            ? fmt::format("'{}'", name)
+                            : fmt::format("'{}' (here '{}')", name, state.name);
+    const Tensor *value = file.find(name);
+    if (!value) {
+      fit.missing.push_back(fmt::format("{}: {}", shown, typeOf(state)));
+      continue;
+    }
+    taken.insert(name);
+    std::vector<int64_t> shape(state.shape, state.shape + state.rank);
+    if (value->type == static_cast<DType>(state.dtype) && value->shape == shape)
+      fit.fits.push_back({i, value});
+    else
+      fit.misfits.push_back(fmt::format("{}: {}, the model's is {}", shown,
+                                        typeOf(*value), typeOf(state)));
+  }
+  for (const auto &[name, value] : file.tensors)
+    if (!taken.count(name) && !isCounter(name)) {
+      fit.extra.push_back(fmt::format("'{}': {}", name, typeOf(value)));
+      fit.extraNames.push_back(name);
+    }
+  return fit;
+}
+
+/// The first choice that all weights fit, else the one that most fit.
+Fit chooseNames(const Program &program, const Safetensors &file) {
   const varve_artifact &artifact = program.artifact();
+  Fit best = fitWeights(artifact, file, nullptr);
+  for (const Manifest::NameMap &map : program.manifest().names) {
+    if (best.complete())
+      break;
+    Fit next = fitWeights(artifact, file, &map);
+    if (next.complete() || next.fits.size() > best.fits.size())
+      best = std::move(next);
+  }
+  return best;
+}
+
+std::string listOf(const Fit &fit) {
+  std::string text;
+  auto list = [&](const char *title, const std::vector<std::string> &lines) {
+    if (!lines.empty())
+      text += fmt::format("\n{}:\n  {}", title, fmt::join(lines, "\n  "));
+  };
+  list("missing", fit.missing);
+  list("of another type or shape", fit.misfits);
+  list("not in the model", fit.extra);
+  return text;
+}
+
+} // namespace
+
+Result<const Manifest::NameMap *> findNames(const Program &program,
+                                            const std::string &names) {
+  std::string known;
+  for (const Manifest::NameMap &map : program.manifest().names) {
+    if (map.name == names)
+      return &map;
+    known += (known.empty() ? "" : ", ") + map.name;
+  }
+  if (names.empty())
+    return nullptr;
+  return Error{fmt::format("the model has no names '{}'; it has {}", names,
+                           known.empty() ? "its own only" : known),
+               ErrorKind::Usage};
+}
+
+Status saveWeights(const Program &program, const std::string &path,
+                   const std::string &names) {
+  const varve_artifact &artifact = program.artifact();
+  auto found = findNames(program, names);
+  if (!found)
+    return found.error();
+  const Manifest::NameMap *map = *found;
   std::vector<Tensor> values;
   std::vector<SafetensorsEntry> entries;
   for (int64_t i = 0; i < artifact.states; ++i) {
@@ -21,48 +143,37 @@ Status saveWeights(const Program &program, const std::string &path) {
     if (!isWeight(state))
       continue;
     values.push_back(program.exportState(i));
-    entries.push_back({state.name, values.back().type, values.back().shape,
+    entries.push_back({map ? theirName(*map, state.name) : state.name,
+                       values.back().type, values.back().shape,
                        values.back().data.data()});
   }
   return writeSafetensors(path, entries, {{"model", artifact.name}});
 }
 
-Result<std::vector<std::string>> loadWeights(Program &program,
-                                             const std::string &path) {
-  Result<Safetensors> file = readSafetensors(path);
+Result<LoadedWeights> loadWeights(Program &program, const std::string &path,
+                                  bool partial) {
+  Result<Safetensors> file = readWeightFile(path);
   if (!file)
     return file.error();
-  const varve_artifact &artifact = program.artifact();
-  std::vector<std::pair<int64_t, const Tensor *>> found;
-  for (int64_t i = 0; i < artifact.states; ++i) {
-    const varve_state_desc &state = artifact.state[i];
-    if (!isWeight(state))
-      continue;
-    const Tensor *value = file->find(state.name);
-    if (!value)
-      return Error{fmt::format("{}: no weight '{}', which model '{}' needs",
-                               path, state.name, artifact.name)};
-    std::vector<int64_t> shape(state.shape, state.shape + state.rank);
-    auto type = static_cast<DType>(state.dtype);
-    if (value->type != type || value->shape != shape)
-      return Error{fmt::format("{}: weight '{}' is {}, model '{}' needs {}",
-                               path, state.name,
-                               toString(value->type, value->shape),
-                               artifact.name, toString(type, shape))};
-    found.push_back({i, value});
-  }
-  for (auto [index, value] : found)
+  Fit fit = chooseNames(program, *file);
+  size_t wanted = fit.fits.size() + fit.missing.size() + fit.misfits.size();
+  if (!fit.complete() && (!partial || fit.fits.empty()))
+    return Error{fmt::format(
+        "{}: {} of {} weights of model '{}' fit{}{}", path, fit.fits.size(),
+        wanted, program.artifact().name,
+        fit.map.empty() ? "" : fmt::format(" by the names '{}'", fit.map),
+        listOf(fit))};
+  for (auto [index, value] : fit.fits)
     varve_session_import(program.session(), index, value->data.data());
   varve_error error;
   if (!varve_session_initialize_copies(program.session(), &error))
     return Error{error.message};
-  std::vector<std::string> unknown;
-  for (const auto &[name, value] : file->tensors) {
-    int64_t index = varve_session_find(program.session(), name.c_str());
-    if (index < 0 || !isWeight(artifact.state[index]))
-      unknown.push_back(name);
-  }
-  return unknown;
+  LoadedWeights loaded;
+  loaded.extra = std::move(fit.extraNames);
+  if (!fit.complete())
+    loaded.left = fmt::format("{}: took {} of {} weights{}", path,
+                              fit.fits.size(), wanted, listOf(fit));
+  return loaded;
 }
 
 bool Snapshot::holds(const varve_state_desc &state) {

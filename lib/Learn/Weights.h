@@ -16,15 +16,28 @@ namespace varve {
 /// training needs.
 bool isWeight(const varve_state_desc &state);
 
-/// Writes the weights, whole or not at all.
-Status saveWeights(const Program &program, const std::string &path);
+/// The model's map of that name; null for its own names, which are "".
+Result<const Manifest::NameMap *> findNames(const Program &program,
+                                            const std::string &names);
 
-/// Reads all weights of the program and begins copies of them (moving
-/// averages) afresh. Fails, and changes nothing, where one is missing or of
-/// another type or shape. Returns the names in the file that the program does
-/// not have.
-Result<std::vector<std::string>> loadWeights(Program &program,
-                                             const std::string &path);
+/// Writes the weights, whole or not at all, under the names of the model's map
+/// `names`; empty: its own.
+Status saveWeights(const Program &program, const std::string &path,
+                   const std::string &names = "");
+
+/// How a file was read.
+struct LoadedWeights {
+  std::vector<std::string> extra; ///< names in it that the program lacks
+  std::string left; ///< partial: what kept its value and why, to be shown
+};
+
+/// Reads the weights of the program and begins copies of them (moving
+/// averages) afresh. The file has the program's own names or those of one of
+/// its maps. Fails, and changes nothing, where a weight is missing or of
+/// another type or shape, listing all of them; `partial` leaves those as they
+/// are and fails only where none fits.
+Result<LoadedWeights> loadWeights(Program &program, const std::string &path,
+                                  bool partial = false);
 
 /// A copy of what evaluation reads: parameters, running statistics, averages.
 /// Kept for the best epoch. Memory is allocated by the first capture.

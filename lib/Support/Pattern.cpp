@@ -2,6 +2,7 @@
 // search could take exponential time.
 #include "Support/Pattern.h"
 
+#include <algorithm>
 #include <vector>
 
 bool varve::matchesPattern(std::string_view pattern, std::string_view name) {
@@ -22,4 +23,51 @@ bool varve::matchesPattern(std::string_view pattern, std::string_view name) {
     reached[0] = false;
   }
   return reached[name.size()];
+}
+
+size_t varve::countStars(std::string_view pattern) {
+  size_t count = 0;
+  for (size_t p = 0; p < pattern.size(); ++p)
+    if (pattern[p] == '*') {
+      ++count;
+      p += pattern.substr(p, 2) == "**";
+    }
+  return count;
+}
+
+// From left to right: after each star the rest of the pattern must match the
+// rest of the name, so the first length that lets it, from the longest down, is
+// the star's.
+std::optional<std::string> varve::renameByPattern(std::string_view pattern,
+                                                  std::string_view replacement,
+                                                  std::string_view name) {
+  if (!matchesPattern(pattern, name))
+    return std::nullopt;
+  std::vector<std::string_view> runs;
+  for (size_t p = 0; p < pattern.size();) {
+    if (pattern[p] != '*') {
+      ++p;
+      name.remove_prefix(1);
+      continue;
+    }
+    bool any = pattern.substr(p, 2) == "**";
+    p += any ? 2 : 1;
+    size_t length = any ? name.size() : std::min(name.find('.'), name.size());
+    while (!matchesPattern(pattern.substr(p), name.substr(length)))
+      --length;
+    runs.push_back(name.substr(0, length));
+    name.remove_prefix(length);
+  }
+  std::string result;
+  size_t run = 0;
+  for (size_t r = 0; r < replacement.size(); ++r) {
+    if (replacement[r] != '*') {
+      result += replacement[r];
+      continue;
+    }
+    r += replacement.substr(r, 2) == "**";
+    if (run < runs.size())
+      result += runs[run++];
+  }
+  return result;
 }

@@ -22,6 +22,30 @@ func.func @values() -> tensor<2x3xf32> attributes {
   return %y : tensor<2x3xf32>
 }
 
+// With a step for each sample, the first axis, elements are counted in it.
+func.func @by_sample() -> tensor<3x2xf32> attributes {
+  varve.want = [dense<[[1.1748094307782984, -0.8829745551878794], [-1.1608544101525702, 0.6315999272698481], [1.1748094307782984, -0.8829745551878794]]> : tensor<3x2xf32>]
+} {
+  %seed = varve.constant dense<2999170649027065890> : tensor<i64>
+  %step = varve.constant dense<[5, 0, 5]> : tensor<3xi64>
+  %y = varve.normal %seed, %step {mean = 0.0 : f64, std = 1.0 : f64, shape = array<i64: 3, 2>, stream = 247824715720788526 : i64} : tensor<i64>, tensor<3xi64> -> tensor<3x2xf32>
+  return %y : tensor<3x2xf32>
+}
+
+func.func @one_each(%seed: tensor<i64>, %step: tensor<4xi64>) -> tensor<4xf32> {
+  %y = varve.normal %seed, %step {mean = 0.0 : f64, std = 1.0 : f64, shape = array<i64: 4>, stream = 7 : i64} : tensor<i64>, tensor<4xi64> -> tensor<4xf32>
+  return %y : tensor<4xf32>
+}
+
+// -----
+
+// normal C1
+func.func @c1_samples(%seed: tensor<i64>, %step: tensor<3xi64>) {
+  // expected-error @+1 {{or step one number for each sample}}
+  %y = varve.normal %seed, %step {mean = 0.0 : f64, std = 1.0 : f64, shape = array<i64: 2>, stream = 7 : i64} : tensor<i64>, tensor<3xi64> -> tensor<2xf32>
+  return
+}
+
 // -----
 
 // normal C1

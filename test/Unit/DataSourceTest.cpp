@@ -57,7 +57,7 @@ TEST(DataSource, KnownSetInDataDir) {
   EXPECT_EQ(train->find("label")->type, DType::I64);
   EXPECT_EQ(train->find("label")->as<int64_t>()[0], 2);
   EXPECT_EQ(test->find("label")->as<int64_t>()[0], 1);
-  auto limited = source->load(DataSplit::Train, 1);
+  auto limited = source->load(DataSplit::Train, {1});
   ASSERT_TRUE(limited);
   EXPECT_EQ(limited->samples, 1);
   EXPECT_EQ(limited->find("image")->shape, (std::vector<int64_t>{1, 2, 2}));

@@ -13,10 +13,10 @@ int runEval(const EvalArgs &args) {
   if (!model)
     return fail(model.error());
   showWarnings(*model);
-  auto unknown = loadWeights(model->program, args.weights);
-  if (!unknown)
-    return fail(unknown.error());
-  for (const std::string &name : *unknown)
+  auto loaded = loadWeights(model->program, args.weights);
+  if (!loaded)
+    return fail(loaded.error());
+  for (const std::string &name : loaded->extra)
     fmt::print(stderr, "varve: warning: '{}' has '{}', the model does not\n",
                args.weights, name);
   auto source = openData(args.model, args.data, model->program.manifest());
@@ -24,7 +24,7 @@ int runEval(const EvalArgs &args) {
     return fail(source.error());
   DataSplit split =
       source->has(DataSplit::Test) ? DataSplit::Test : DataSplit::Train;
-  auto data = source->load(source->named().value_or(split), args.data.limit);
+  auto data = loadData(*source, source->named().value_or(split), args.data);
   if (!data)
     return fail(data.error());
   int64_t batch = args.batch ? args.batch : model->settings.batch.value_or(0);

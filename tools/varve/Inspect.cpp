@@ -2,6 +2,7 @@
 // parameters of each layer, the work of each function, memory by phase.
 #include "Learn/Weights.h"
 #include "Model.h"
+#include "Page.h"
 #include "Support/File.h"
 #include "Verbs.h"
 #include <algorithm>
@@ -14,14 +15,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 double megabytes(int64_t bytes) { return static_cast<double>(bytes) / 1e6; }
-
-// 1234567 as "1,234,567".
-std::string grouped(int64_t number) {
-  std::string text = std::to_string(number);
-  for (int64_t i = static_cast<int64_t>(text.size()) - 3; i > 0; i -= 3)
-    text.insert(static_cast<size_t>(i), ",");
-  return text;
-}
 
 // The layer of "layer1.conv.weight" is "layer1.conv".
 std::string layerOf(const std::string &key) {
@@ -128,19 +121,6 @@ void showText(const Report &report) {
              "optimizer {:.3f}\n",
              megabytes(report.weightBytes), megabytes(report.runningBytes),
              megabytes(report.optimizerBytes));
-}
-
-std::string escaped(std::string_view text) {
-  std::string result;
-  for (char c : text) {
-    if (c == '<')
-      result += "&lt;";
-    else if (c == '&')
-      result += "&amp;";
-    else
-      result += c;
-  }
-  return result;
 }
 
 // One page without scripts: a row for each tensor with a bar for its share of

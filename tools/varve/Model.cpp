@@ -143,6 +143,15 @@ Result<DataSource> openData(const ModelArgs &model, const DataArgs &args,
                           {args.data, args.dataDir, folder.string()});
 }
 
+Result<Dataset> loadData(const DataSource &source, DataSplit split,
+                         const DataArgs &args) {
+  auto data = source.load(split, {args.limit, args.skipBad});
+  if (data)
+    for (const std::string &note : data->notes)
+      fmt::print(stderr, "varve: warning: {}\n", note);
+  return data;
+}
+
 void showWarnings(const Model &model) {
   std::fputs(model.artifacts->warnings().c_str(), stderr);
 }

@@ -24,6 +24,7 @@ struct ModelArgs {
 struct DataArgs {
   std::string data, dataDir;
   int64_t limit = INT64_MAX;
+  bool skipBad = false;
 };
 
 /// A model with its first function loaded.
@@ -44,6 +45,10 @@ Result<Model> openModel(const ModelArgs &args, const std::string &function,
 /// Finds the data of a model that has a `train` block.
 Result<DataSource> openData(const ModelArgs &model, const DataArgs &args,
                             const Manifest &manifest);
+
+/// Reads a part of it; tells on stderr what was left out.
+Result<Dataset> loadData(const DataSource &source, DataSplit split,
+                         const DataArgs &args);
 
 /// Shows the compiler's warnings on stderr, once.
 void showWarnings(const Model &model);

@@ -60,9 +60,9 @@ int runRun(const RunArgs &args) {
   if (!model)
     return fail(model.error());
   showWarnings(*model);
-  auto unknown = loadWeights(model->program, args.weights);
-  if (!unknown)
-    return fail(unknown.error());
+  auto loaded = loadWeights(model->program, args.weights);
+  if (!loaded)
+    return fail(loaded.error());
   auto outputs = infer(model->program, views, !args.noPrepare);
   if (!outputs)
     return fail(outputs.error());

@@ -3,6 +3,7 @@
 #include "Learn/Interrupt.h"
 #include "Learn/Report.h"
 #include "Model.h"
+#include "TrainReport.h"
 #include "Verbs.h"
 #include <chrono>
 #include <filesystem>
@@ -26,6 +27,10 @@ TrainOptions optionsOf(const TrainArgs &args, TrainOptions options) {
     options.seed = args.seed;
   if (args.checkpointEvery)
     options.checkpointEvery = args.checkpointEvery;
+  if (args.initFrom)
+    options.initFrom = args.initFrom;
+  options.partial = args.partial;
+  options.names = args.names;
   options.out = args.out;
   if (options.out.empty())
     options.out =
@@ -69,12 +74,14 @@ int runTrain(const TrainArgs &args) {
     return fail({fmt::format("'{}' is the test part of its data set; training "
                              "on it would make the test worthless",
                              args.data.data)});
-  auto data = source->load(DataSplit::Train, args.data.limit);
+  auto data = loadData(*source, DataSplit::Train, args.data);
   if (!data)
     return fail(data.error());
   std::optional<Dataset> test;
   if (source->has(DataSplit::Test)) {
-    auto loaded = source->load(DataSplit::Test);
+    DataArgs whole = args.data;
+    whole.limit = INT64_MAX;
+    auto loaded = loadData(*source, DataSplit::Test, whole);
     if (!loaded)
       return fail(loaded.error());
     test = std::move(*loaded);
@@ -85,12 +92,19 @@ int runTrain(const TrainArgs &args) {
   JsonReporter json(stdout, stderr);
   TrainOptions options = optionsOf(args, model->settings);
   options.cancel = interrupt.flag();
-  options.observer = &text;
-  if (args.model.json)
-    options.observer = &json;
+  TrainObserver &shown = args.model.json
+                             ? static_cast<TrainObserver &>(json)
+                             : static_cast<TrainObserver &>(text);
+  PageReporter page(shown, model->program, args.report);
+  options.observer = &page;
+  // Better known before hours of training.
+  if (Status written = page.write(); !written)
+    return fail(written.error());
   auto outcome = train(model->program, *data, test ? &*test : nullptr, options);
   if (!outcome)
     return fail(outcome.error());
+  if (Status written = page.write(outcome->test); !written)
+    return fail(written.error());
   double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();

@@ -18,8 +18,9 @@ struct TrainArgs {
   ModelArgs model;
   DataArgs data;
   std::optional<int64_t> batch, epochs, seed, checkpointEvery;
-  std::string out, checkpoint;
-  bool resume = false;
+  std::optional<std::string> initFrom;
+  std::string out, names, checkpoint, report;
+  bool partial = false, resume = false;
 };
 int runTrain(const TrainArgs &args);
 
@@ -59,6 +60,8 @@ int runCheck(const CheckArgs &args);
 
 struct InspectArgs {
   ModelArgs model;
+  DataArgs data;
+  bool samples = false; ///< shows samples of the data, not the model
   std::string html; ///< a file, instead of text
   bool memory = false;
   int64_t batch = 0; ///< 0: the model's
@@ -66,6 +69,8 @@ struct InspectArgs {
 /// `varve inspect --memory`.
 int showMemory(const InspectArgs &args);
 int runInspect(const InspectArgs &args);
+/// A page of samples, as stored and as training sees them.
+int runSampleSheet(const InspectArgs &args);
 
 struct BenchArgs {
   ModelArgs model;

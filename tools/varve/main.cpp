@@ -70,6 +70,8 @@ void addDataFlags(CLI::App &verb, DataArgs &args) {
   verb.add_option("--limit", args.limit, "take the first N samples only")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
+  verb.add_flag("--skip-bad", args.skipBad,
+                "leave images out that cannot be decoded");
 }
 
 void addTrain(CLI::App &app, std::function<int()> &action) {
@@ -94,12 +96,22 @@ void addTrain(CLI::App &app, std::function<int()> &action) {
   verb->add_option("--out", args.out,
                    "weights; else FILE's name in this folder")
       ->type_name("W.safetensors");
+  verb->add_option("--names", args.names,
+                   "write them under the names of this map of the model")
+      ->type_name("MAP");
+  verb->add_option("--init-from", args.initFrom, "weights to begin with")
+      ->type_name("W.safetensors");
+  verb->add_flag("--partial", args.partial,
+                 "take the weights that fit, say what was left");
   verb->add_option("--checkpoint", args.checkpoint,
                    "folder of the checkpoint, written after each epoch")
       ->type_name("DIR");
   verb->add_option("--checkpoint-every", args.checkpointEvery,
                    "write one every so many steps, too")
       ->type_name("STEPS");
+  verb->add_option("--report", args.report,
+                   "a page of the run, rewritten after each epoch")
+      ->type_name("F.html");
   verb->add_flag("--resume", args.resume,
                  "go on from the checkpoint; without one, start");
 }
@@ -231,12 +243,16 @@ void addInspect(CLI::App &app, std::function<int()> &action) {
               "  varve inspect mnist_mlp.varve --set batch=32 --json\n"
               "  varve inspect mnist_mlp.varve --html mnist.html\n"
               "  varve inspect mnist_mlp.varve --memory --batch 1024\n"
-              "Shows parameters by layer, FLOPs of each function, and memory.",
-              [] { return runInspect(args); });
+              "  varve inspect mnist_mlp.varve --data mnist --html samples.html\n"
+              "Shows parameters by layer, FLOPs of each function, and memory; "
+              "with --data,\nsamples as stored and as training sees them.",
+              [] {
+                return args.samples ? runSampleSheet(args) : runInspect(args);
+              });
   addModelFlags(*verb, args.model, /*json=*/true);
-  verb->add_option("--html", args.html, "write a page instead")
-      ->type_name("F")
-      ->excludes("--json");
+  auto *html = verb->add_option("--html", args.html, "write a page instead")
+                   ->type_name("F")
+                   ->excludes("--json");
   CLI::Option *memory = verb->add_flag(
       "--memory", args.memory,
       "what a training step needs, by stage and phase: planned, not run");
@@ -244,6 +260,13 @@ void addInspect(CLI::App &app, std::function<int()> &action) {
       ->type_name("N")
       ->check(CLI::PositiveNumber)
       ->needs(memory);
+  addDataFlags(*verb, args.data);
+  verb->get_option("--data")->needs(html);
+  verb->get_option("--data-dir")->needs(html);
+  verb->parse_complete_callback([verb] {
+    args.samples = verb->get_option("--data")->count() > 0 ||
+                   verb->get_option("--data-dir")->count() > 0;
+  });
 }
 
 void addBench(CLI::App &app, std::function<int()> &action) {

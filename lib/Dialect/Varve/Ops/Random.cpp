@@ -26,9 +26,13 @@ static std::array<uint32_t, 4> philox(std::array<uint32_t, 4> c,
   return c;
 }
 
+/// The words of an element of `y`. With a step for each sample, the element is
+/// counted in its sample.
 static std::array<uint32_t, 4> drawWords(ArrayRef<RefTensor> in, int64_t stream,
-                                         int64_t element) {
-  uint64_t seed = in[0].i[0], step = in[1].i[0], path = stream;
+                                         int64_t element, const RefTensor &y) {
+  int64_t each = y.size() / (in[1].rank() ? in[1].size() : 1);
+  uint64_t seed = in[0].i[0], step = in[1].i[element / each], path = stream;
+  element %= each;
   return philox(
       {uint32_t(element), uint32_t(step), uint32_t(path), uint32_t(path >> 32)},
       {uint32_t(seed), uint32_t(seed >> 32)});
@@ -88,12 +92,18 @@ using FromWords =
 static Value drawTensor(LocBuilder &b, RankedTensorType type, Values operands,
                         int64_t stream, FromWords fromWords) {
   AffineMap none = AffineMap::get(type.getRank(), 0, {}, b.getContext());
+  int64_t samples = typeOf(operands[1]).getRank();
+  AffineMap steps = none;
+  if (samples)
+    steps = AffineMap::get(type.getRank(), 0, b.getAffineDimExpr(0));
   return buildGeneric(
       b, type, operands,
       [&](LocBuilder &in, Values v) {
         WordBuilder words{in};
         Value element = arith::ConstantIndexOp::create(in, 0);
         for (auto [d, size] : llvm::enumerate(type.getShape())) {
+          if (int64_t(d) < samples) // counted in its sample
+            continue;
           Value by = arith::ConstantIndexOp::create(in, size);
           element = arith::MulIOp::create(in, element, by);
           element = arith::AddIOp::create(in, element,
@@ -106,7 +116,7 @@ static Value drawTensor(LocBuilder &b, RankedTensorType type, Values operands,
                                        words.word(uint64_t(stream) >> 32)},
                                       v[0]));
       },
-      {none, none});
+      {none, steps});
 }
 
 static double unitOf(uint32_t word) { return (word >> 8) * 0x1p-24; }
@@ -117,12 +127,19 @@ static uint64_t pairOf(const std::array<uint32_t, 4> &words) {
 /// What all of them infer.
 static LogicalResult inferRandom(std::optional<Location> loc,
                                  ValueRange operands, ArrayRef<int64_t> shape,
-                                 Type element, Infer types) {
+                                 Type element, Infer types,
+                                 bool bySample = true) {
   // uniform C1, normal C1, bernoulli C1, random_int C1, permutation C1
-  for (Value v : operands)
-    if (typeOf(v).getRank() != 0)
-      return emitOptionalError(loc, "seed and step have rank 0, this is ",
-                               v.getType());
+  RankedTensorType seed = typeOf(operands[0]), step = typeOf(operands[1]);
+  if (seed.getRank() != 0)
+    return emitOptionalError(loc, "seed and step have rank 0, this is ", seed);
+  bool samples = bySample && step.getRank() == 1 && !shape.empty() &&
+                 step.getDimSize(0) == shape[0];
+  if (step.getRank() != 0 && !samples)
+    return emitOptionalError(loc, "seed and step have rank 0, ",
+                             bySample ? "or step one number for each sample, "
+                                      : "",
+                             "this is ", step);
   // uniform C2, normal C2, bernoulli C2, random_int C2, permutation C2
   uint64_t count = 1;
   for (int64_t size : shape) {
@@ -158,7 +175,7 @@ SmallVector<Value> UniformOp::lower(LocBuilder &b, Values operands) {
 void UniformOp::evaluate(ArrayRef<RefTensor> in, MutableArrayRef<RefTensor> y) {
   double low = getLow().convertToDouble(), high = getHigh().convertToDouble();
   for (int64_t e = 0; e < y[0].size(); ++e)
-    y[0].f[e] = low + (high - low) * unitOf(drawWords(in, getStream(), e)[0]);
+    y[0].f[e] = low + (high - low) * unitOf(drawWords(in, getStream(), e, y[0])[0]);
 }
 
 // ---- normal ----
@@ -192,7 +209,7 @@ SmallVector<Value> NormalOp::lower(LocBuilder &b, Values operands) {
 void NormalOp::evaluate(ArrayRef<RefTensor> in, MutableArrayRef<RefTensor> y) {
   double mean = getMean().convertToDouble(), std = getStd().convertToDouble();
   for (int64_t e = 0; e < y[0].size(); ++e) {
-    auto words = drawWords(in, getStream(), e);
+    auto words = drawWords(in, getStream(), e, y[0]);
     double radius = std::sqrt(-2 * std::log(1 - unitOf(words[0])));
     double z = radius * std::cos(2 * M_PI * unitOf(words[1]));
     y[0].f[e] = mean + std * z;
@@ -227,7 +244,7 @@ SmallVector<Value> BernoulliOp::lower(LocBuilder &b, Values operands) {
 void BernoulliOp::evaluate(ArrayRef<RefTensor> in,
                            MutableArrayRef<RefTensor> y) {
   for (int64_t e = 0; e < y[0].size(); ++e)
-    y[0].i[e] = int64_t(drawWords(in, getStream(), e)[0]) < thresholdOf(*this);
+    y[0].i[e] = int64_t(drawWords(in, getStream(), e, y[0])[0]) < thresholdOf(*this);
 }
 
 // ---- random_int ----
@@ -254,7 +271,7 @@ void RandomIntOp::evaluate(ArrayRef<RefTensor> in,
                            MutableArrayRef<RefTensor> y) {
   for (int64_t e = 0; e < y[0].size(); ++e)
     y[0].i[e] =
-        int64_t(pairOf(drawWords(in, getStream(), e)) % uint64_t(getBelow()));
+        int64_t(pairOf(drawWords(in, getStream(), e, y[0])) % uint64_t(getBelow()));
 }
 
 // ---- permutation ----
@@ -263,7 +280,7 @@ LogicalResult PermutationOp::inferReturnTypes(MLIRContext *context,
                                               std::optional<Location> loc,
                                               Adaptor adaptor, Infer types) {
   return inferRandom(loc, adaptor.getOperands(), {adaptor.getCount()},
-                     IntegerType::get(context, 64), types);
+                     IntegerType::get(context, 64), types, /*bySample=*/false);
 }
 // Counting needs no sort, and its sums any order.
 SmallVector<Value> PermutationOp::lower(LocBuilder &b, Values operands) {
@@ -294,7 +311,7 @@ void PermutationOp::evaluate(ArrayRef<RefTensor> in,
                              MutableArrayRef<RefTensor> y) {
   std::vector<std::pair<uint64_t, int64_t>> bits;
   for (int64_t e = 0; e < y[0].size(); ++e)
-    bits.emplace_back(pairOf(drawWords(in, getStream(), e)), e);
+    bits.emplace_back(pairOf(drawWords(in, getStream(), e, y[0])), e);
   std::sort(bits.begin(), bits.end());
   for (size_t rank = 0; rank < bits.size(); ++rank)
     y[0].i[bits[rank].second] = rank;
