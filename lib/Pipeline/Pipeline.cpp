@@ -25,7 +25,8 @@ std::optional<Phase> varve::parsePhase(StringRef name) {
 
 ArrayRef<StringRef> varve::optionalPasses() {
   static constexpr StringRef names[] = {
-      "choose-layouts", "checkpoint-activations", "fuse", "divide-by-constant"};
+      "choose-layouts", "checkpoint-activations", "fuse",
+      "recompute",      "lay-out-buffers",        "divide-by-constant"};
   return names;
 }
 
@@ -62,11 +63,14 @@ void varve::addPhase(OpPassManager &pm, Phase phase,
   case Phase::Fuse: {
     FuseKernelsOptions fuse;
     fuse.merge = enabled("fuse");
+    fuse.recompute = enabled("recompute");
     pm.addPass(createFuseKernels(fuse));
     return;
   }
   case Phase::Plan: {
     pm.addPass(createBufferizeKernels());
+    if (enabled("lay-out-buffers"))
+      pm.addPass(createLayOutBuffers());
     PlanMemoryOptions memory;
     memory.guardArena = options.guardArena;
     pm.addPass(createPlanMemory(memory));

@@ -221,7 +221,7 @@ void KernelWriter::write(const KernelGroup &group) {
 }
 
 static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols,
-                                  bool merge) {
+                                  bool merge, bool recompute) {
   if (failed(foldMoves(func)))
     return failure();
   copyWhatIsStoredAsIs(func);
@@ -232,6 +232,8 @@ static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols,
     store->moveBefore(block.getTerminator());
 
   FailureOr<SmallVector<KernelGroup>> groups = groupKernels(func, merge);
+  if (succeeded(groups) && merge && recompute && recomputeCheap(func, *groups))
+    groups = groupKernels(func, merge);
   if (failed(groups))
     return failure();
   KernelWriter writer(func, symbols);
@@ -260,7 +262,7 @@ struct FuseKernelsPass : public varve::impl::FuseKernelsBase<FuseKernelsPass> {
   void runOnOperation() override {
     SymbolTable symbols(getOperation());
     for (auto func : llvm::to_vector(getOperation().getOps<func::FuncOp>()))
-      if (failed(fuseFunction(func, symbols, merge)))
+      if (failed(fuseFunction(func, symbols, merge, recompute)))
         return signalPassFailure();
   }
 };

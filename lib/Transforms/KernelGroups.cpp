@@ -6,7 +6,9 @@
 #include "varve/Dialect/Kernel/Kernel.h"
 #include "varve/Dialect/Kernel/Place.h"
 #include "llvm/ADT/DenseMap.h"
+#include "llvm/ADT/MapVector.h"
 #include "llvm/ADT/STLExtras.h"
+#include <numeric>
 #include <queue>
 
 using namespace mlir;
@@ -77,30 +79,49 @@ std::string KernelGroup::getName() const {
 // ---- the graph ----
 
 namespace {
+/// Groups stand in an order in which they could run, so that a way from one to
+/// another only needs to be looked for between the two.
 class Grouping {
 public:
   explicit Grouping(func::FuncOp func) : func(func) {}
   FailureOr<SmallVector<KernelGroup>> run(bool merge);
 
 private:
-  unsigned groupOf(Operation *op) const { return group.lookup(op); }
+  unsigned groupOf(Operation *op) const { return group[position.lookup(op)]; }
   void collect();
   void orderUpdates();
-  /// Whether a way leads from group `from` to `to` through at least one other.
-  bool reachesAround(unsigned from, unsigned to) const;
-  bool reaches(unsigned from, unsigned to, bool skipDirect) const;
+  void addEdge(unsigned from, unsigned to) { successors[from].push_back(to); }
+  /// Marks the groups that `from` leads to and that stand before `to`. Whether
+  /// one of these, or `from` itself if `direct`, leads to `to`.
+  bool reaches(unsigned from, unsigned to, bool direct);
+  /// Behind the last call of `reaches`, which found no way: puts `to` right
+  /// before what `from` leads to.
+  void putBefore(unsigned from, unsigned to, bool merged);
+  /// Makes one group of two, unless a way leads from one to the other through
+  /// a third (with `direct`, any way): the kernels would wait for each other.
+  bool tryUnite(unsigned into, unsigned other, bool direct);
   bool mergeIfAllowed(unsigned into, unsigned other);
   void joinProducers(Operation *op);
   void joinPrologue(Operation *root);
+  void joinSiblings();
   FailureOr<SmallVector<KernelGroup>> schedule();
 
   func::FuncOp func;
   SmallVector<Operation *> nodes; ///< in program order
-  DenseMap<Operation *, unsigned> position, group;
-  DenseMap<Operation *, SmallVector<Operation *>> successors;
-  SmallVector<KernelGroup> groups; ///< merged ones are empty
+  DenseMap<Operation *, unsigned> position;
+  std::vector<unsigned> group;                   ///< by position
+  std::vector<SmallVector<unsigned>> successors; ///< positions
+  std::vector<KernelGroup> groups;               ///< merged ones are empty
+  std::vector<unsigned> rank, ranked; ///< place of a group, group at a place
+  std::vector<unsigned> mark;         ///< by group: the last search that saw it
+  unsigned searches = 0;
 };
 } // namespace
+
+static constexpr unsigned nobody = ~0u;
+
+/// Reductions in one kernel: more need more registers than there are.
+static constexpr unsigned kMostSiblings = 4;
 
 /// The node behind a value, through views; null for inputs and constants.
 static Operation *nodeBehind(Value v) {
@@ -115,7 +136,6 @@ void Grouping::collect() {
     if (!isNode(&op))
       continue;
     position[&op] = nodes.size();
-    group[&op] = nodes.size();
     nodes.push_back(&op);
     KernelGroup single;
     single.ops.push_back(&op);
@@ -131,89 +151,132 @@ void Grouping::collect() {
         single.space.assign(conv.getType().getShape());
     }
     groups.push_back(single);
-    for (Value v : inputsOf(&op))
-      if (Operation *producer = nodeBehind(v))
-        successors[producer].push_back(&op);
   }
+  successors.resize(nodes.size());
+  group.resize(nodes.size());
+  std::iota(group.begin(), group.end(), 0);
+  rank = ranked = group;
+  mark.assign(nodes.size(), 0);
+  for (Operation *op : nodes)
+    for (Value v : inputsOf(op))
+      if (Operation *producer = nodeBehind(v))
+        addEdge(position[producer], position[op]);
 }
 
-bool Grouping::reaches(unsigned from, unsigned to, bool skipDirect) const {
-  DenseSet<unsigned> seen;
+bool Grouping::reaches(unsigned from, unsigned to, bool direct) {
+  ++searches;
+  bool found = false;
   SmallVector<unsigned> stack;
   auto expand = [&](unsigned g) {
-    for (Operation *op : groups[g].ops) {
-      auto it = successors.find(op);
-      if (it == successors.end())
-        continue;
-      for (Operation *next : it->second) {
-        unsigned n = groupOf(next);
-        if (n == g || (skipDirect && g == from && n == to))
-          continue;
-        if (seen.insert(n).second)
+    for (Operation *op : groups[g].ops)
+      for (unsigned next : successors[position.lookup(op)]) {
+        unsigned n = group[next];
+        if (n == to)
+          found |= direct || g != from;
+        else if (rank[n] < rank[to] && n != g && mark[n] != searches) {
+          mark[n] = searches;
           stack.push_back(n);
+        }
       }
-    }
   };
   expand(from);
-  while (!stack.empty()) {
-    unsigned g = stack.pop_back_val();
-    if (g == to)
-      return true;
-    expand(g);
-  }
-  return false;
+  while (!stack.empty() && !found)
+    expand(stack.pop_back_val());
+  return found;
 }
 
-bool Grouping::reachesAround(unsigned from, unsigned to) const {
-  return reaches(from, to, /*skipDirect=*/true);
+void Grouping::putBefore(unsigned from, unsigned to, bool merged) {
+  unsigned place = rank[from];
+  SmallVector<unsigned> later;
+  auto put = [&](unsigned g) {
+    rank[g] = place;
+    ranked[place++] = g;
+  };
+  if (!merged)
+    later.push_back(from);
+  for (unsigned r = rank[from] + 1, last = rank[to]; r < last; ++r) {
+    unsigned g = ranked[r];
+    if (g == nobody)
+      continue;
+    if (mark[g] == searches)
+      later.push_back(g);
+    else
+      put(g);
+  }
+  unsigned last = rank[to];
+  put(to);
+  for (unsigned g : later)
+    put(g);
+  while (place <= last)
+    ranked[place++] = nobody;
 }
 
 // Whoever reads the old value of a state comes before the node that makes the
 // new one, unless it needs the new one: then a copy will be made.
 void Grouping::orderUpdates() {
-  DenseMap<Value, SmallVector<Operation *>> readers; // buffer -> nodes
+  DenseMap<Value, SmallVector<unsigned>> readers; // buffer -> nodes
   for (Operation *op : nodes)
     for (Value v : inputsOf(op)) {
       Operation *source = v.getDefiningOp();
       while (source && isView(source))
         source = source->getOperand(0).getDefiningOp();
       if (auto read = dyn_cast_or_null<bufferization::ToTensorOp>(source))
-        readers[read.getBuffer()].push_back(op);
+        readers[read.getBuffer()].push_back(position[op]);
     }
   for (auto store : func.getOps<bufferization::MaterializeInDestinationOp>()) {
-    Operation *maker = nodeBehind(store.getSource());
-    if (!maker)
+    Operation *behind = nodeBehind(store.getSource());
+    if (!behind)
       continue;
-    for (Operation *reader : readers.lookup(store.getDest()))
-      if (reader != maker &&
-          !reaches(groupOf(maker), groupOf(reader), /*skipDirect=*/false))
-        successors[reader].push_back(maker);
+    unsigned maker = position[behind];
+    for (unsigned reader : readers.lookup(store.getDest())) {
+      if (reader == maker)
+        continue;
+      if (rank[maker] < rank[reader]) {
+        if (reaches(maker, reader, /*direct=*/true))
+          continue;
+        putBefore(maker, reader, /*merged=*/false);
+      }
+      addEdge(reader, maker);
+    }
   }
+}
+
+bool Grouping::tryUnite(unsigned x, unsigned y, bool direct) {
+  // A stage computes what is its own when its turn comes, and what is computed
+  // again to save memory comes late.
+  for (StringRef key : {"stage", "again"})
+    if (placeOf(groups[x].getLoc(), key) != placeOf(groups[y].getLoc(), key))
+      return false;
+  unsigned from = x, to = y;
+  if (rank[from] > rank[to])
+    std::swap(from, to);
+  if (reaches(from, to, direct))
+    return false;
+  putBefore(from, to, /*merged=*/true);
+  if (to != x) {
+    ranked[rank[to]] = x;
+    rank[x] = rank[to];
+  }
+  KernelGroup &a = groups[x], &b = groups[y];
+  if (b.root && !a.root)
+    a.root = b.root;
+  for (Operation *op : b.ops)
+    group[position.lookup(op)] = x;
+  llvm::append_range(a.ops, b.ops);
+  llvm::sort(a.ops, [&](Operation *u, Operation *v) {
+    return position.lookup(u) < position.lookup(v);
+  });
+  a.members.insert(b.members.begin(), b.members.end());
+  b = KernelGroup();
+  return true;
 }
 
 bool Grouping::mergeIfAllowed(unsigned into, unsigned other) {
   if (into == other)
     return true;
-  KernelGroup &a = groups[into], &b = groups[other];
-  // A stage computes what is its own when its turn comes, and what is computed
-  // again to save memory comes late.
-  for (StringRef key : {"stage", "again"})
-    if (placeOf(a.getLoc(), key) != placeOf(b.getLoc(), key))
-      return false;
-  if ((a.root && b.root) || reachesAround(into, other) ||
-      reachesAround(other, into))
+  if (groups[into].root && groups[other].root)
     return false;
-  if (b.root)
-    a.root = b.root;
-  for (Operation *op : b.ops)
-    group[op] = into;
-  llvm::append_range(a.ops, b.ops);
-  llvm::sort(a.ops, [&](Operation *x, Operation *y) {
-    return position.lookup(x) < position.lookup(y);
-  });
-  a.members.insert(b.members.begin(), b.members.end());
-  b = KernelGroup();
-  return true;
+  return tryUnite(into, other, /*direct=*/false);
 }
 
 // An elementwise operation joins those that made its operands, element for
@@ -272,14 +335,80 @@ void Grouping::joinPrologue(Operation *root) {
   }
 }
 
+/// Whether a reduction has one result and joins terms by one operation.
+static linalg::GenericOp foldIn(Operation *root) {
+  auto generic = dyn_cast_or_null<linalg::GenericOp>(root);
+  if (!generic || !generic.getNumReductionLoops() ||
+      generic->getNumResults() != 1 ||
+      linalg::isaContractionOpInterface(
+          cast<linalg::LinalgOp>(generic.getOperation())))
+    return {};
+  BlockArgument acc = generic.getRegionOutputArgs()[0];
+  Operation *join =
+      generic.getBody()->getTerminator()->getOperand(0).getDefiningOp();
+  bool folds = join && join->getNumOperands() == 2 && acc.hasOneUse() &&
+               *acc.user_begin() == join &&
+               join->hasTrait<OpTrait::IsCommutative>();
+  return folds ? generic : linalg::GenericOp();
+}
+
+static bool haveSameLoops(linalg::GenericOp x, linalg::GenericOp y) {
+  return x.getStaticLoopRanges() == y.getStaticLoopRanges() &&
+         x.getIteratorTypesArray() == y.getIteratorTypesArray() &&
+         x.getIndexingMapMatchingResult(x->getResult(0)) ==
+             y.getIndexingMapMatchingResult(y->getResult(0));
+}
+
+// Reductions over the same space that read the same tensor, or tensors of one
+// kernel, read them together: the sums of dy and of dy * x that the gradient
+// of a normalization needs.
+void Grouping::joinSiblings() {
+  llvm::MapVector<std::pair<void *, unsigned>, SmallVector<unsigned>> readers;
+  for (auto [g, each] : llvm::enumerate(groups)) {
+    linalg::GenericOp fold = foldIn(each.root);
+    if (!fold)
+      continue;
+    int64_t points = 1;
+    for (int64_t n : fold.getStaticLoopRanges())
+      points *= n;
+    SetVector<std::pair<void *, unsigned>> sources;
+    for (Operation *op : each.ops)
+      for (Value v : inputsOf(op)) {
+        auto type = dyn_cast<RankedTensorType>(v.getType());
+        Operation *maker = nodeBehind(v);
+        if (!type || !type.hasStaticShape() ||
+            type.getNumElements() * 2 < points || each.contains(maker))
+          continue;
+        sources.insert(maker ? std::make_pair((void *)nullptr, groupOf(maker))
+                             : std::make_pair(v.getAsOpaquePointer(), 0u));
+      }
+    for (auto &source : sources)
+      readers[source].push_back(g);
+  }
+  DenseMap<unsigned, unsigned> roots;
+  auto count = [&](unsigned g) { return std::max(1u, roots.lookup(g)); };
+  for (auto &[source, list] : readers)
+    for (unsigned i = 0; i < list.size(); ++i)
+      for (unsigned j = 0; j < i; ++j) {
+        unsigned x = list[j], y = list[i];
+        if (groups[x].ops.empty() || groups[y].ops.empty() || x == y ||
+            count(x) + count(y) > kMostSiblings ||
+            !haveSameLoops(foldIn(groups[x].root), foldIn(groups[y].root)))
+          continue;
+        unsigned both = count(x) + count(y);
+        if (tryUnite(x, y, /*direct=*/true))
+          roots[x] = both;
+      }
+}
+
 // Kahn's order; among those that may run, the one that stood first.
 FailureOr<SmallVector<KernelGroup>> Grouping::schedule() {
   SmallVector<unsigned> waiting(groups.size(), 0);
   SmallVector<SetVector<unsigned>> next(groups.size());
   for (auto [g, each] : llvm::enumerate(groups))
     for (Operation *op : each.ops)
-      for (Operation *successor : successors.lookup(op)) {
-        unsigned n = groupOf(successor);
+      for (unsigned successor : successors[position.lookup(op)]) {
+        unsigned n = group[successor];
         if (n != g && next[g].insert(n))
           ++waiting[n];
       }
@@ -321,6 +450,8 @@ FailureOr<SmallVector<KernelGroup>> Grouping::run(bool merge) {
     else if (isa<linalg::GenericOp>(op))
       joinProducers(op);
   }
+  if (merge)
+    joinSiblings();
   return schedule();
 }
 

@@ -42,5 +42,10 @@ mlir::Operation *ancestorIn(mlir::Operation *op, mlir::Block *block);
 mlir::FailureOr<llvm::SmallVector<KernelGroup>>
 groupKernels(mlir::func::FuncOp func, bool merge = true);
 
+/// Copies cheap operations whose result is large to each group that reads it,
+/// where that saves memory traffic. Groups are to be made anew if it did.
+bool recomputeCheap(mlir::func::FuncOp func,
+                    llvm::ArrayRef<KernelGroup> groups);
+
 } // namespace varve
 #endif

@@ -62,6 +62,62 @@ TEST(CodegenElementwise, GathersBytesOfSamples) {
   });
 }
 
+// What a normalization does: x * scale + bias of the channel + residual, in
+// every mix of layouts. Each has its own loops; none has other bits.
+TEST(CodegenElementwise, ChannelsInAnyLayout) {
+  const Order first, last{{0, 2, 3, 1}, 0}, odd{{2, 0, 1, 3}, 0};
+  auto run = [&](const Variant &v, Shape s, Order ox, Order orest, Order oo) {
+    SCOPED_TRACE(join(s, "x") + ox.map(4) + orest.map(4) + oo.map(4));
+    Argument x{s, "f32", ox}, rest{s, "f32", orest}, scale{{s[1]}, "f32", {}},
+        out{s, "f32", oo};
+    std::string t = x.tensor(), c = scale.tensor();
+    std::string body = R"(
+  %e = tensor.empty() : )" +
+                       t +
+                       R"(
+  %r = linalg.generic {indexing_maps = [affine_map<(n, c, h, w) -> (n, c, h, w)>,
+      affine_map<(n, c, h, w) -> (n, c, h, w)>, affine_map<(n, c, h, w) -> (c)>,
+      affine_map<(n, c, h, w) -> (n, c, h, w)>],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel"]}
+      ins(%a0, %a1, %a2 : )" +
+                       t + ", " + t + ", " + c + ") outs(%e : " + t + R"() {
+  ^bb0(%x: f32, %y: f32, %s: f32, %o: f32):
+    %m = arith.mulf %x, %s : f32
+    %p = arith.addf %m, %y : f32
+    linalg.yield %p : f32
+  } -> )" + t;
+    Program p =
+        compileKernels(kernelModule({x, rest, scale}, {out}, body, "%r"), v);
+    ASSERT_EQ(p.error, "");
+    std::mt19937 rng(count(s));
+    Filled<float> X(count(s), &rng), R(count(s), &rng), S(s[1], &rng),
+        O(count(s));
+    p.run({X.data, R.data, S.data, O.data}, v.threads);
+    size_t wrong = 0;
+    for (int64_t n = 0; n < s[0]; ++n)
+      for (int64_t c = 0; c < s[1]; ++c)
+        for (int64_t h = 0; h < s[2]; ++h)
+          for (int64_t w = 0; w < s[3]; ++w) {
+            Shape at{n, c, h, w};
+            float m = X[ox.at(s, at)] * S[c];
+            wrong += O[oo.at(s, at)] != m + R[orest.at(s, at)];
+          }
+    EXPECT_EQ(wrong, 0u);
+    EXPECT_TRUE(O.intact());
+  };
+  onEachVariant([&](const Variant &v) {
+    run(v, {6, 16, 5, 5}, last, last, last);
+    run(v, {2, 24, 3, 5}, last, last, last);
+    run(v, {3, 144, 2, 2}, last, last, last);
+    run(v, {3, 20, 8, 8}, first, first, first);
+    run(v, {3, 20, 8, 8}, last, first, last);
+    run(v, {3, 20, 8, 8}, last, last, first);
+    run(v, {3, 17, 4, 20}, odd, last, odd);
+    run(v, {20, 16, 3, 3}, odd, odd, last);
+    run(v, {1, 1, 5, 7}, last, first, last);
+  });
+}
+
 // Rows of an embedding table, and their columns in reverse: real gathers.
 TEST(CodegenElementwise, GathersByComputedIndex) {
   onEachVariant([](const Variant &v) {

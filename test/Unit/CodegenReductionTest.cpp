@@ -33,12 +33,12 @@ const char *kinds(bool reduce) {
 
 /// Reduces axis `red` of f32[s0, s1, s2] with exp-free term x * x + 1.
 void check(Shape s, int red, const std::string &op, float neutral,
-           const Variant &v, Order order = {}) {
+           const Variant &v, Order order = {}, Order outOrder = {}) {
   SCOPED_TRACE(join(s, "x") + " axis " + std::to_string(red) + " " + op + " " +
                v.level + " threads " + std::to_string(v.threads) +
-               order.map(s.size()));
+               order.map(s.size()) + outOrder.map(s.size() - 1));
   Argument a{s, "f32", order};
-  Argument out;
+  Argument out{{}, "f32", outOrder};
   std::string loops, kept, types;
   for (size_t d = 0; d < s.size(); ++d) {
     std::string x = "d" + std::to_string(d);
@@ -101,7 +101,9 @@ void check(Shape s, int red, const std::string &op, float neutral,
              : op == "maximumf" ? std::max(x, y)
                                 : std::min(x, y);
     });
-    wrong += memcmp(&want, &C[o], 4) != 0;
+    Shape to = at;
+    to.erase(to.begin() + red);
+    wrong += memcmp(&want, &C[outOrder.at(out.shape, to)], 4) != 0;
   }
   EXPECT_EQ(wrong, 0u);
   EXPECT_TRUE(C.intact());
@@ -129,6 +131,60 @@ TEST(CodegenReduction, EveryAxisAndLength) {
     check({64, 96}, 1, "addf", 0, v, {{1, 0}, 0});
     check({100, 64}, 0, "addf", 0, v, {{1, 0}, 32});
   }
+}
+
+// Lanes along the channels: terms written out and in a loop, fewer terms than
+// running values, channels that are no whole vectors.
+TEST(CodegenReduction, ChannelsLast) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const Order last{{0, 2, 3, 1}, 0}, rest{{0, 2, 1}, 0};
+  for (const std::string &level : levels())
+    for (int threads : {1, 3}) {
+      Variant v;
+      v.level = level;
+      v.threads = threads;
+      for (int64_t w : {1, 2, 7, 15, 16, 17, 32, 45})
+        check({3, 24, 2, w}, 3, "addf", 0, v, last, rest);
+      check({2, 64, 3, 200}, 3, "addf", 0, v, last, rest);
+      check({2, 64, 3, 113}, 3, "maximumf", -inf, v, last, rest);
+      check({40, 16, 20, 9}, 3, "addf", 0, v, last, rest);
+      check({5, 10, 4, 3}, 3, "addf", 0, v, last);
+      check({33, 20, 6}, 2, "mulf", 1, v, rest);
+      check({33, 20, 6}, 0, "addf", 0, v, rest);
+      check({2, 16, 4100}, 2, "addf", 0, v, rest);
+    }
+}
+
+// Sums of -0 start from 0.
+TEST(CodegenReduction, NegativeZeros) {
+  for (const std::string &level : levels())
+    for (const char *map : {"(i, j)", "(j, i)"}) {
+      Variant v;
+      v.level = level;
+      std::string body = R"(
+  %z = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<40xf32>
+  %f = linalg.fill ins(%z : f32) outs(%e : tensor<40xf32>) -> tensor<40xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(i, j) -> )" +
+                         std::string(map) + R"(>,
+      affine_map<(i, j) -> (i)>], iterator_types = ["parallel", "reduction"]}
+      ins(%a0 : tensor<40x40xf32>) outs(%f : tensor<40xf32>) {
+  ^bb0(%x: f32, %s: f32):
+    %n = arith.addf %s, %x : f32
+    linalg.yield %n : f32
+  } -> tensor<40xf32>
+)";
+      Program p = compileKernels(kernelModule({{{40, 40}, "f32", {}}},
+                                              {{{40}, "f32", {}}}, body, "%r"),
+                                 v);
+      ASSERT_EQ(p.error, "");
+      Filled<float> A(1600), C(40);
+      for (size_t i = 0; i < A.size; ++i)
+        A[i] = -0.f;
+      p.run({A.data, C.data}, 1);
+      for (int i = 0; i < 40; ++i)
+        EXPECT_TRUE(C[i] == 0 && !std::signbit(C[i]));
+    }
 }
 
 // (largest value, its first index): no fold, and two results.

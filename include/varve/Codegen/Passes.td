@@ -26,6 +26,24 @@ def BufferizeKernels : Pass<"varve-bufferize-kernels", "::mlir::ModuleOp"> {
                            "::varve::kernel::KernelDialect"];
 }
 
+def LayOutBuffers : Pass<"varve-lay-out-buffers", "::mlir::ModuleOp"> {
+  let summary = "channels last in the buffers between convolutions";
+  let description = [{
+    Buffers of rank 3 to 5 that convolutions and pooling windows work on, and
+    those that elementwise kernels and reductions connect with them, get strides
+    that make dimension 1 contiguous. Only buffers that nothing but kernels use
+    are laid out; function arguments and what is viewed in another shape keep
+    theirs. No bit of any result depends on it.
+
+    ```mlir
+    %y = memref.alloc() : memref<8x64x7x7xf32>
+    // becomes
+    %y = memref.alloc() : memref<8x64x7x7xf32, strided<[3136, 1, 448, 64]>>
+    ```
+  }];
+  let dependentDialects = ["::mlir::memref::MemRefDialect"];
+}
+
 def PlanMemory : Pass<"varve-plan-memory", "::mlir::ModuleOp"> {
   let summary = "one arena instead of allocations";
   let description = [{
@@ -38,6 +56,8 @@ def PlanMemory : Pass<"varve-plan-memory", "::mlir::ModuleOp"> {
     // becomes
     %a = memref.view %arena[%offset][] : memref<64xi8> to memref<8xf32>
     ```
+
+    A buffer with strides is a `memref.reinterpret_cast` of a flat view.
 
     After it, functions allocate nothing; `varve.arena_bytes` on the function
     says how large the arena must be. With `guard-arena` buffers share no

@@ -113,8 +113,10 @@ def FuseKernels : Pass<"varve-fuse-kernels", "::mlir::ModuleOp"> {
     the indexing maps of what reads them. Then operations join into kernels: at
     most one root (contraction, convolution, reduction or loop) with elementwise
     operations after it, and before it where nothing else reads them; or
-    elementwise operations alone. Kernels are ordered so that state is updated
-    after its last reader.
+    elementwise operations alone. Reductions over one space that read the same
+    tensors share a kernel. What is cheap to compute from large tensors that are
+    in memory anyway is computed in each kernel that reads it. Kernels are
+    ordered so that state is updated after its last reader.
 
     ```mlir
     %0 = linalg.generic // contraction        kernel.def @k0 ins = 3 {
@@ -128,7 +130,9 @@ def FuseKernels : Pass<"varve-fuse-kernels", "::mlir::ModuleOp"> {
   }];
   let options = [
     Option<"merge", "merge", "bool", "true",
-           "without it each operation is a kernel of its own">];
+           "without it each operation is a kernel of its own">,
+    Option<"recompute", "recompute", "bool", "true",
+           "without it what several kernels read is stored">];
   let dependentDialects = [
     "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
     "::mlir::tensor::TensorDialect", "::varve::kernel::KernelDialect"];

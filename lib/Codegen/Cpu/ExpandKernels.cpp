@@ -108,7 +108,10 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
       if (auto at = dyn_cast<memref::ViewOp>(*view))
         return memref::ViewOp::create(b, loc, type, at.getSource(),
                                       at.getByteShift(), ValueRange());
-      if (!isa<memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(
+      auto strided = dyn_cast<memref::ReinterpretCastOp>(*view);
+      bool sameStart = strided && strided.getStaticOffsets()[0] == 0;
+      if (!sameStart &&
+          !isa<memref::CastOp, memref::CollapseShapeOp, memref::ExpandShapeOp>(
               *view))
         break;
       v = view.getViewSource();
@@ -191,33 +194,31 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
     KernelBody body(def, operands, name);
     if (failed(body.start()))
       return failure();
-    GenericOp root;
-    for (auto g : def.getBody().front().getOps<GenericOp>()) {
-      if (!g.getNumReductionLoops())
-        continue;
-      if (root)
-        return g.emitError("a second root in kernel '")
-               << def.getSymName() << "'";
-      root = g;
-    }
+    SmallVector<GenericOp> roots;
+    for (auto g : def.getBody().front().getOps<GenericOp>())
+      if (g.getNumReductionLoops())
+        roots.push_back(g);
+    if (roots.size() > 1 && llvm::any_of(roots, isContraction))
+      return roots[1].emitError("a second root in kernel '")
+             << def.getSymName() << "'";
     bool loops = !def.getBody().front().getOps<scf::ForOp>().empty();
     auto convs = def.getBody().front().getOps<kernel::ConvOp>();
     auto conv = convs.empty() ? kernel::ConvOp() : *convs.begin();
-    if (root && loops)
+    if (!roots.empty() && loops)
       return def.emitError("a loop and a reduction in one kernel");
-    if (conv && (root || loops || !llvm::hasSingleElement(convs)))
+    if (conv && (!roots.empty() || loops || !llvm::hasSingleElement(convs)))
       return def.emitError("a convolution and another root in one kernel");
     LogicalResult done = success();
     if (conv)
       done = expandConvolution(body, conv, tile);
     else if (loops)
       done = expandSequential(body);
-    else if (!root)
+    else if (roots.empty())
       done = expandElementwise(body);
-    else if (isContraction(root))
-      done = expandContraction(body, root, tile);
+    else if (isContraction(roots[0]))
+      done = expandContraction(body, roots[0], tile);
     else
-      done = expandReduction(body, root);
+      done = expandReduction(body, roots);
     if (failed(done) || failed(body.finish()))
       return failure();
     // For the emitter's profile.

@@ -3,9 +3,12 @@
 // then the tree 8, 4, 2, 1; chunk results fold in order.
 //
 // Where the reduced dimension is contiguous the 16 running values are the lanes
-// of a vector. Where another one is, lanes are 16 outputs and each running
-// value is a vector of its own.
-#include "KernelBody.h"
+// of a vector. Where another one is (channels, for a sum over positions), lanes
+// are 16 outputs and each running value is a vector of its own.
+//
+// Several reductions of one space side by side share its loops, and what they
+// both read comes from memory once.
+#include "Nest.h"
 
 using namespace mlir;
 using linalg::GenericOp;
@@ -15,8 +18,13 @@ namespace {
 
 constexpr int64_t kChunk = 4096;
 
-/// One result of the root: acc = combine(acc, term).
+/// Scalar operations up to which the terms of a chunk are written out without
+/// a loop.
+constexpr int64_t kWrittenOut = 256;
+
+/// One result of a root: acc = combine(acc, term).
 struct Fold {
+  GenericOp root;
   Operation *combine;
   Value term;
   Value neutral; // a scalar constant
@@ -55,46 +63,56 @@ TypedAttr neutralOf(Operation *op, Builder &b) {
 
 class Reduction {
 public:
-  Reduction(KernelBody &body, GenericOp root)
-      : body(body), b(body.b), root(root) {}
+  Reduction(KernelBody &body, ArrayRef<GenericOp> roots)
+      : body(body), b(body.b), roots(roots), root(roots.front()) {}
 
   LogicalResult expand();
 
 private:
-  bool matchFolds();
+  bool matchFolds(GenericOp g);
   void chooseLanes();
   bool contiguousInReads(unsigned dim) {
-    return body.readsContiguously(root, root.getDpsInputOperands(), dim);
+    return llvm::any_of(roots, [&](GenericOp g) {
+      return body.readsContiguously(g, g.getDpsInputOperands(), dim);
+    });
   }
 
   using Values = SmallVector<Value>;
   /// `acc` with the terms at p.
   Values accumulate(const Position &p, ValueRange acc);
+  /// The neutral value with the terms at p.
+  Values start(const Position &p);
   Value join(const Fold &f, Value x, Value y);
+  Values joinAll(ValueRange x, ValueRange y);
+  Values node(int64_t l, int64_t w, function_ref<Values(int64_t)> running);
   Values neutrals(bool vector);
   /// The fold of terms [first, first + count), count at most a chunk.
   Values chunkAlongLanes(Position p, Index first, int64_t count);
   Values chunkAcrossLanes(Position p, Index first, int64_t count);
   Values sequential(Position p);
   Values all(const Position &p);
+  /// Scalar operations that make a term and join it.
+  int64_t operationsPerTerm();
   void finish(const Position &p, Values results);
 
   KernelBody &body;
   LoopBuilder &b;
-  GenericOp root;
+  ArrayRef<GenericOp> roots;
+  GenericOp root;          // the first, for what they have in common
   SmallVector<Fold> folds; // empty: any body, term after term
   SmallVector<int64_t> sizes;
   SmallVector<unsigned> reduced;
   unsigned red = 0;
   int lane = -1; // the output dimension of lanes
   bool alongLanes = false;
+  int64_t opsPerTerm = 1;
   AffineMap outMap;
 };
 
-bool Reduction::matchFolds() {
-  Operation *yield = root.getBody()->getTerminator();
+bool Reduction::matchFolds(GenericOp g) {
+  Operation *yield = g.getBody()->getTerminator();
   for (auto [v, acc] :
-       llvm::zip(yield->getOperands(), root.getRegionOutputArgs())) {
+       llvm::zip(yield->getOperands(), g.getRegionOutputArgs())) {
     Operation *op = v.getDefiningOp();
     if (!op || op->getNumOperands() != 2 || !acc.hasOneUse() ||
         *acc.user_begin() != op)
@@ -103,13 +121,12 @@ bool Reduction::matchFolds() {
     if (!neutral)
       return false;
     Value term = op->getOperand(op->getOperand(0) == acc ? 1 : 0);
-    Value init =
-        root.getDpsInits()[acc.getArgNumber() - root.getNumDpsInputs()];
+    Value init = g.getDpsInits()[acc.getArgNumber() - g.getNumDpsInputs()];
     auto fill = init.getDefiningOp<linalg::FillOp>();
     Attribute from;
     bool same = fill && matchPattern(fill.getInputs()[0], m_Constant(&from)) &&
                 from == neutral;
-    folds.push_back({op, term, b.constant(neutral), same});
+    folds.push_back({g, op, term, b.constant(neutral), same});
   }
   return true;
 }
@@ -147,9 +164,30 @@ Reduction::Values Reduction::neutrals(bool vector) {
 Reduction::Values Reduction::accumulate(const Position &p, ValueRange acc) {
   Values r;
   for (auto [f, a] : llvm::zip(folds, acc)) {
-    Value term = body.scalar(root, p, f.term);
+    Value term = body.scalar(f.root, p, f.term);
     r.push_back(join(f, a, p.vector ? b.toVector(term) : term));
   }
+  return r;
+}
+
+Reduction::Values Reduction::start(const Position &p) {
+  Values r;
+  for (const Fold &f : folds) {
+    Value term = body.scalar(f.root, p, f.term);
+    if (p.vector)
+      term = b.toVector(term);
+    // A NaN is not what the greater of it and the neutral value is.
+    if (isa<arith::MaxNumFOp, arith::MinNumFOp>(f.combine))
+      term = join(f, p.vector ? b.splat(f.neutral) : f.neutral, term);
+    r.push_back(term);
+  }
+  return r;
+}
+
+Reduction::Values Reduction::joinAll(ValueRange x, ValueRange y) {
+  Values r;
+  for (auto [i, f] : llvm::enumerate(folds))
+    r.push_back(join(f, x[i], y[i]));
   return r;
 }
 
@@ -188,36 +226,73 @@ Reduction::Values Reduction::chunkAlongLanes(Position p, Index first,
   return acc;
 }
 
+/// The sum of running values l, l + w, l + 2w, ...: a node of the tree.
+Reduction::Values Reduction::node(int64_t l, int64_t w,
+                                  function_ref<Values(int64_t)> running) {
+  if (w == kLanes)
+    return running(l);
+  Values x = node(l, 2 * w, running), y = node(l + w, 2 * w, running);
+  if (x.empty() || y.empty())
+    return x.empty() ? y : x;
+  return joinAll(x, y);
+}
+
+// A running value without terms is neutral, and so is what one starts from:
+// neither costs anything. Running values are made in the order in which the
+// tree wants them, so that few are held at a time.
 Reduction::Values Reduction::chunkAcrossLanes(Position p, Index first,
                                               int64_t count) {
-  const int64_t n = folds.size();
-  int64_t whole = count / kLanes * kLanes;
-  Values acc; // running value l of result f at l * n + f
-  for (int64_t l = 0; l < kLanes; ++l)
-    acc.append(neutrals(p.vector));
-  auto step = [&](Index from, int64_t terms) {
-    for (int64_t l = 0; l < terms; ++l) {
-      p.at[red] = from + l;
-      Values next = accumulate(p, ArrayRef(acc).slice(l * n, n));
-      llvm::copy(next, acc.begin() + l * n);
-    }
+  auto term = [&](Index i, ValueRange acc) {
+    body.newElement();
+    p.at[red] = first + i;
+    return acc.empty() ? start(p) : accumulate(p, acc);
   };
-  if (whole)
-    acc = b.loop(b.index(0), b.index(whole), kLanes, acc,
-                 [&](Value i, ValueRange in) {
-                   body.newPoint();
-                   acc.assign(in.begin(), in.end());
-                   step(first + Index::of(i), kLanes);
-                   return acc;
-                 });
+  int64_t whole = count / kLanes * kLanes;
+  Values result;
+  if (count <= 2 * kLanes || count * opsPerTerm <= kWrittenOut) {
+    result = node(0, 1, [&](int64_t l) {
+      Values acc;
+      for (int64_t i = l; i < count; i += kLanes)
+        acc = term(Index::of(i), acc);
+      return acc;
+    });
+  } else {
+    // As many running values in one loop as registers can hold.
+    int64_t width = folds.size() == 1 ? 2 : 4, n = folds.size();
+    std::function<Values(int64_t, int64_t)> tree = [&](int64_t l, int64_t w) {
+      if (w < width)
+        return joinAll(tree(l, 2 * w), tree(l + w, 2 * w));
+      Values acc;
+      for (int64_t i = l; i < kLanes; i += w)
+        acc.append(term(Index::of(i), {}));
+      auto step = [&](Index from, int64_t terms, Values in) {
+        for (int64_t i = l, k = 0; i < terms; i += w, ++k) {
+          Values next = term(from + i, ArrayRef(in).slice(k * n, n));
+          llvm::copy(next, in.begin() + k * n);
+        }
+        return in;
+      };
+      if (whole > kLanes)
+        acc = b.loop(b.index(kLanes), b.index(whole), kLanes, acc,
+                     [&](Value i, ValueRange in) {
+                       body.newPoint();
+                       return step(Index::of(i), kLanes, Values(in));
+                     });
+      body.newPoint();
+      acc = step(Index::of(whole), count - whole, acc);
+      return node(l, w, [&](int64_t r) {
+        int64_t k = (r - l) / w;
+        return Values(ArrayRef(acc).slice(k * n, n));
+      });
+    };
+    result = tree(0, 1);
+  }
+  // What starts from its first term may be -0; what starts from 0 is not.
+  for (auto [r, f] : llvm::zip(result, folds))
+    if (isa<arith::AddFOp>(f.combine))
+      r = join(f, r, p.vector ? b.splat(f.neutral) : f.neutral);
   body.newPoint();
-  step(first + whole, count - whole);
-  for (int64_t w = kLanes / 2; w; w /= 2)
-    for (int64_t l = 0; l < w * n; ++l)
-      acc[l] = join(folds[l % n], acc[l], acc[l + w * n]);
-  acc.resize(n);
-  body.newPoint();
-  return acc;
+  return result;
 }
 
 // Bodies that are no fold: one chain in ascending order.
@@ -258,12 +333,6 @@ Reduction::Values Reduction::all(const Position &p) {
     return alongLanes ? chunkAlongLanes(p, first, count)
                       : chunkAcrossLanes(p, first, count);
   };
-  auto joinAll = [&](ValueRange x, ValueRange y) {
-    Values r;
-    for (auto [i, f] : llvm::enumerate(folds))
-      r.push_back(join(f, x[i], y[i]));
-    return r;
-  };
   if (n <= kChunk)
     return chunk({}, n);
   int64_t whole = n / kChunk * kChunk;
@@ -276,6 +345,22 @@ Reduction::Values Reduction::all(const Position &p) {
   return total;
 }
 
+int64_t Reduction::operationsPerTerm() {
+  int64_t n = 0;
+  SetVector<Operation *> makers;
+  makers.insert(roots.begin(), roots.end());
+  for (unsigned i = 0; i < makers.size(); ++i) {
+    auto g = dyn_cast<GenericOp>(makers[i]);
+    if (!g)
+      continue;
+    n += llvm::range_size(g.getBody()->without_terminator());
+    for (Value v : g.getInputs())
+      if (Operation *maker = v.getDefiningOp())
+        makers.insert(maker);
+  }
+  return std::max<int64_t>(n, 1);
+}
+
 void Reduction::finish(const Position &p, Values results) {
   body.newPoint();
   Position out;
@@ -283,12 +368,18 @@ void Reduction::finish(const Position &p, Values results) {
   out.mask = p.mask;
   for (unsigned i = 0; i < outMap.getNumResults(); ++i)
     out.at.push_back(p.at[outMap.getDimPosition(i)]);
+  SmallVector<OpResult> made;
+  SmallVector<Value> inits;
+  for (GenericOp g : roots) {
+    llvm::append_range(made, g->getResults());
+    llvm::append_range(inits, g.getDpsInits());
+  }
   for (auto [i, f] : llvm::enumerate(folds))
     if (!f.startsNeutral) {
-      Value from = body.element(root.getDpsInits()[i], out);
+      Value from = body.element(inits[i], out);
       results[i] = join(f, p.vector ? b.toVector(from) : from, results[i]);
     }
-  for (auto [r, v] : llvm::zip(root->getResults(), results))
+  for (auto [r, v] : llvm::zip(made, results))
     body.know(r, v);
   body.storeYields(out);
   body.newPoint();
@@ -301,66 +392,47 @@ LogicalResult Reduction::expand() {
     if (kind == utils::IteratorType::reduction)
       reduced.push_back(d);
   red = reduced.front();
-  bool mapsAgree = llvm::all_of(root->getResults(), [&](OpResult r) {
-    return root.getIndexingMapMatchingResult(r) == outMap;
+  bool mapsAgree = llvm::all_of(roots, [&](GenericOp g) {
+    return g.getStaticLoopRanges() == root.getStaticLoopRanges() &&
+           g.getIteratorTypesArray() == root.getIteratorTypesArray() &&
+           llvm::all_of(g->getResults(), [&](OpResult r) {
+             return g.getIndexingMapMatchingResult(r) == outMap;
+           });
   });
   if (!outMap.isProjectedPermutation() || !mapsAgree ||
       llvm::is_contained(sizes, 0) ||
       llvm::any_of(sizes, ShapedType::isDynamic))
     return body.def.emitError("a reduction with odd outputs or no terms");
-  if (!matchFolds())
+  if (!llvm::all_of(roots, [&](GenericOp g) { return matchFolds(g); }))
     folds.clear();
+  if (folds.empty() && roots.size() > 1)
+    return body.def.emitError("several roots that are no folds");
   if (!folds.empty() && reduced.size() > 1)
     return body.def.emitError("a reduction over ")
            << reduced.size() << " dimensions; one at a time is expected";
   chooseLanes();
+  opsPerTerm = operationsPerTerm();
 
-  SmallVector<int64_t> outerSizes;
-  int64_t rows = 1;
+  Nest nest(body, sizes);
+  SmallVector<unsigned> dims;
   for (unsigned i = 0; i < outMap.getNumResults(); ++i)
-    if (int(outMap.getDimPosition(i)) != lane) {
-      outerSizes.push_back(sizes[outMap.getDimPosition(i)]);
-      rows *= outerSizes.back();
-    }
-  auto at = [&](Value row, Index column, Value mask) {
-    Position p;
-    p.at.resize(sizes.size());
-    SmallVector<Index> outer = b.delinearize(row, outerSizes);
-    for (unsigned i = 0, o = 0; i < outMap.getNumResults(); ++i)
-      if (unsigned d = outMap.getDimPosition(i); int(d) != lane)
-        p.at[d] = outer[o++];
-    if (lane >= 0) {
-      p.at[lane] = column.withLane(1);
-      p.vector = true;
-      p.mask = mask;
-    }
-    finish(p, all(p));
-  };
-  int64_t n = lane < 0 ? 1 : sizes[lane];
-  int64_t whole = lane < 0 ? 1 : n / kLanes, tail = lane < 0 ? 0 : n % kLanes;
-  body.sliceRows(rows, whole + (tail ? 1 : 0),
-                 [&](Value row, Value lo, Value hi) {
-                   Value end = tail ? b.min(hi, b.index(whole)) : hi;
-                   if (whole)
-                     b.loop(lo, end, 1, [&](Value v) {
-                       body.newPoint();
-                       at(row, Index::of(v, kLanes), {});
-                     });
-                   if (!tail)
-                     return;
-                   Value hasTail = b.less(b.index(whole), hi);
-                   b.when(hasTail, [&] {
-                     body.newPoint();
-                     at(row, Index::of(whole * kLanes), b.maskBelow(tail));
-                   });
-                 });
+    dims.push_back(outMap.getDimPosition(i));
+  for (GenericOp g : roots)
+    for (OpOperand *o : g.getDpsInputOperands())
+      nest.addReads(o->get(), g.getMatchingIndexingMap(o));
+  for (Value out : body.def.getOutArguments())
+    nest.addAccess(body.bufferOf(out)->layout, outMap);
+  for (Value v : body.def.getYielded())
+    nest.addReads(v, outMap);
+  nest.run(dims, lane, /*unroll=*/1,
+           [&](const Position &p) { finish(p, all(p)); });
   return success();
 }
 
 } // namespace
 
-LogicalResult expandReduction(KernelBody &body, GenericOp root) {
-  return Reduction(body, root).expand();
+LogicalResult expandReduction(KernelBody &body, ArrayRef<GenericOp> roots) {
+  return Reduction(body, roots).expand();
 }
 
 } // namespace varve

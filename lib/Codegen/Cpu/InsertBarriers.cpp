@@ -4,6 +4,7 @@
 // Work that belongs to thread 0 alone is ordered by itself: two such calls
 // never need a barrier between them.
 #include "KernelCost.h"
+#include "Layout.h"
 #include "varve/Codegen/Passes.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -43,14 +44,18 @@ Access accessOf(Value v) {
   Access access;
   auto type = cast<MemRefType>(v.getType());
   int64_t size = INT64_MAX;
-  if (type.hasStaticShape() && type.getLayout().isIdentity())
-    size = type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
+  if (FailureOr<Layout> layout = Layout::of(type);
+      type.hasStaticShape() && succeeded(layout))
+    size = layout->size * ((type.getElementTypeBitWidth() + 7) / 8);
   while (auto view = v.getDefiningOp<ViewLikeOpInterface>()) {
     if (auto at = dyn_cast<memref::ViewOp>(*view)) {
       APInt shift;
       if (matchPattern(at.getByteShift(), m_ConstantInt(&shift)))
         access.lo += shift.getSExtValue();
       else
+        size = INT64_MAX;
+    } else if (auto cast = dyn_cast<memref::ReinterpretCastOp>(*view)) {
+      if (cast.getStaticOffsets()[0] != 0)
         size = INT64_MAX;
     } else if (!isa<memref::CastOp, memref::CollapseShapeOp,
                     memref::ExpandShapeOp>(*view)) {

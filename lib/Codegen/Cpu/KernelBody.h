@@ -50,6 +50,11 @@ public:
     baseMemo.clear();
     frames.clear();
   }
+  /// The same for a place in the same straight line of code.
+  void newElement() {
+    tensorMemo.clear();
+    frames.clear();
+  }
   /// The element of a tensor of the body: a scalar, or a vector where it
   /// depends on the lane.
   Value element(Value tensor, const Position &p);
@@ -168,8 +173,10 @@ mlir::LogicalResult expandContraction(KernelBody &body,
                                       const TileOptions &options);
 mlir::LogicalResult expandConvolution(KernelBody &body, kernel::ConvOp root,
                                       const TileOptions &options);
-mlir::LogicalResult expandReduction(KernelBody &body,
-                                    mlir::linalg::GenericOp root);
+/// `roots` have the same loops and the same map to their results.
+mlir::LogicalResult
+expandReduction(KernelBody &body,
+                llvm::ArrayRef<mlir::linalg::GenericOp> roots);
 mlir::LogicalResult expandElementwise(KernelBody &body);
 mlir::LogicalResult expandSequential(KernelBody &body);
 

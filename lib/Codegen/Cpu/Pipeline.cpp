@@ -35,6 +35,7 @@ void registerCodegenDialects(DialectRegistry &registry) {
 
 void addMemoryPasses(OpPassManager &pm, const PlanMemoryOptions &options) {
   pm.addPass(createBufferizeKernels());
+  pm.addPass(createLayOutBuffers());
   pm.addPass(createPlanMemory(options));
   pm.addPass(createInsertBarriers());
 }

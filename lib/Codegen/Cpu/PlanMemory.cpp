@@ -3,6 +3,7 @@
 // Placement is best effort first fit by size (largest first), which on training
 // steps reaches the bound of the bytes that are live at once: long-lived
 // activations are placed before the short-lived buffers that fill the gaps.
+#include "Layout.h"
 #include "varve/Codegen/Passes.h"
 #include "varve/Dialect/Kernel/Kernel.h"
 #include "varve/Dialect/Kernel/Place.h"
@@ -63,8 +64,16 @@ struct PlanMemory : varve::impl::PlanMemoryBase<PlanMemory> {
       b.setInsertionPoint(buffer.op);
       Location loc = buffer.op.getLoc();
       Value offset = arith::ConstantIndexOp::create(b, loc, buffer.offset);
-      Value view = memref::ViewOp::create(b, loc, buffer.op.getType(), arena,
-                                          offset, ValueRange());
+      MemRefType type = buffer.op.getType();
+      FailureOr<Layout> layout = Layout::of(type);
+      bool plain = type.getLayout().isIdentity();
+      MemRefType viewed =
+          plain ? type : MemRefType::get({layout->size}, type.getElementType());
+      Value view =
+          memref::ViewOp::create(b, loc, viewed, arena, offset, ValueRange());
+      if (!plain)
+        view = memref::ReinterpretCastOp::create(
+            b, loc, type, view, /*offset=*/0, layout->shape, layout->strides);
       buffer.op.replaceAllUsesWith(view);
       buffer.op.erase();
     }
@@ -79,14 +88,16 @@ struct PlanMemory : varve::impl::PlanMemoryBase<PlanMemory> {
       position[&op] = position.size();
     auto result = f.walk([&](memref::AllocOp alloc) {
       MemRefType t = alloc.getType();
-      if (!t.hasStaticShape() || !t.getLayout().isIdentity()) {
+      FailureOr<Layout> layout = Layout::of(t);
+      bool strided = isa<StridedLayoutAttr>(t.getLayout());
+      if (!t.hasStaticShape() || failed(layout) ||
+          !(strided || t.getLayout().isIdentity())) {
         alloc.emitError("cannot plan a buffer of type ") << t;
         return WalkResult::interrupt();
       }
       Buffer buffer;
       buffer.op = alloc;
-      int64_t bytes =
-          t.getNumElements() * ((t.getElementTypeBitWidth() + 7) / 8);
+      int64_t bytes = layout->size * ((t.getElementTypeBitWidth() + 7) / 8);
       buffer.size = llvm::alignTo(std::max<int64_t>(bytes, 1), kAlignment);
       // Live from the first use, not from the alloc, which may be hoisted; a
       // use inside a loop lasts as long as the loop.

@@ -30,7 +30,8 @@ def DefOp : KernelOp<"def", [Symbol, IsolatedFromAbove, SingleBlock]> {
     The root is the one reduction, contraction, convolution or loop of the
     body. A `linalg.generic` with reduction dimensions whose body is
     `acc + x * y` is a contraction: one fused multiply-add chain per chunk of
-    512 terms. Any other is a reduction, and reduces one dimension.
+    512 terms. Any other is a reduction, and reduces one dimension. Reductions
+    over one space stand side by side as one root.
 
     ```mlir
     kernel.def @scale ins = 2 {
