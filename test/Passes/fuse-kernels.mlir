@@ -64,3 +64,41 @@ varve.program @net {
     varve.return %y, %n : tensor<f32>, tensor<4xf32>
   }
 }
+
+// -----
+
+// Two sums of the same tensor are one pass over it; their results differ.
+// CHECK-LABEL: kernel.def @reduce
+// CHECK-SAME:    ins = 2
+// CHECK-COUNT-2: iterator_types = ["parallel", "reduction"]
+// CHECK-NOT:   kernel.def
+// CHECK-LABEL: func.func @sums
+// CHECK:         %[[S:.*]]:2 = kernel.call
+// CHECK-NOT:     kernel.call
+varve.program @net {
+  varve.func @sums(%x: tensor<30x40xf32> {kind = "input", name = "x"},
+                   %y: tensor<30x40xf32> {kind = "input", name = "y"})
+      -> ({kind = "output", name = "s"}, {kind = "output", name = "t"}) {
+    %p = varve.mul %x, %y : tensor<30x40xf32>
+    %s = varve.sum %x {axis = array<i64: 1>} : tensor<30x40xf32> -> tensor<30xf32>
+    %t = varve.sum %p {axis = array<i64: 1>} : tensor<30x40xf32> -> tensor<30xf32>
+    varve.return %s, %t : tensor<30xf32>, tensor<30xf32>
+  }
+}
+
+// -----
+
+// The second sum needs the first.
+// CHECK-COUNT-2: kernel.def @reduce
+// CHECK-NOT:     kernel.def
+// CHECK-LABEL: func.func @one_after_the_other
+varve.program @net {
+  varve.func @one_after_the_other(%x: tensor<30x40xf32> {kind = "input", name = "x"})
+      -> ({kind = "output", name = "t"}) {
+    %s = varve.sum %x {axis = array<i64: 1>} : tensor<30x40xf32> -> tensor<30xf32>
+    %b = varve.broadcast %s {axis = array<i64: 0>, shape = array<i64: 30, 40>} : tensor<30xf32> -> tensor<30x40xf32>
+    %d = varve.sub %x, %b : tensor<30x40xf32>
+    %t = varve.sum %d {axis = array<i64: 1>} : tensor<30x40xf32> -> tensor<30xf32>
+    varve.return %t : tensor<30xf32>
+  }
+}

@@ -108,3 +108,23 @@ kernel.def @use ins = 1 {
   %r = tensor.empty() : tensor<64xf32>
   kernel.yield %r : tensor<64xf32>
 }
+
+// Activations, not weights.
+kernel.def @conv ins = 2 {
+^bb0(%x: tensor<2x16x6x6xf32>, %w: tensor<32x16x3x3xf32>, %o: tensor<2x32x6x6xf32>):
+  %y = kernel.conv forward ins(%x, %w : tensor<2x16x6x6xf32>, tensor<32x16x3x3xf32>)
+      {strides = array<i64: 1, 1>, padding = array<i64: 1, 1>,
+       dilations = array<i64: 1, 1>, groups = 1} -> tensor<2x32x6x6xf32>
+  kernel.yield %y : tensor<2x32x6x6xf32>
+}
+// CHECK-LABEL: func.func @convolution
+// CHECK-DAG:     memref.alloc() : memref<2x16x6x6xf32, strided<[576, 1, 96, 16]>>
+// CHECK-DAG:     memref.alloc() : memref<32x16x3x3xf32>
+// CHECK-DAG:     memref.alloc() : memref<2x32x6x6xf32, strided<[1152, 1, 192, 32]>>
+func.func @convolution() {
+  %x = memref.alloc() : memref<2x16x6x6xf32>
+  %w = memref.alloc() : memref<32x16x3x3xf32>
+  %y = memref.alloc() : memref<2x32x6x6xf32>
+  kernel.call @conv ins(%x, %w : memref<2x16x6x6xf32>, memref<32x16x3x3xf32>) outs(%y : memref<2x32x6x6xf32>)
+  return
+}

@@ -99,14 +99,17 @@ Channels channelsOf(kernel::DefOp def) {
   return channels;
 }
 
+/// Channels below which lanes along them would stay empty (images).
+constexpr int64_t kFewChannels = 4;
+
 /// The same shape with dimension 1 contiguous; null where that is the order
-/// already.
+/// already or not worth it.
 MemRefType channelsLast(MemRefType type) {
   ArrayRef<int64_t> shape = type.getShape();
   int64_t inner = 1;
   for (int64_t n : shape.drop_front(2))
     inner *= n;
-  if (!type.getLayout().isIdentity() || shape[1] == 1 || inner == 1)
+  if (!type.getLayout().isIdentity() || shape[1] < kFewChannels || inner == 1)
     return {};
   SmallVector<int64_t> strides(shape.size(), 1);
   int64_t run = shape[1];

@@ -1,0 +1,64 @@
+// RUN: varve-opt %s --convert-varve-to-linalg --cse --varve-fuse-kernels --split-input-file | FileCheck %s
+// RUN: varve-opt %s --convert-varve-to-linalg --cse --varve-fuse-kernels=recompute=false --split-input-file | FileCheck %s --check-prefix=STORE
+
+// x - mean is cheap, and x is in memory: the sum of squares and the result each
+// compute it again. Without that, it would be stored.
+// CHECK-LABEL: func.func @center
+// CHECK-NOT:     tensor<128x256xf32>) outs({{.*}} -> {{.*}}tensor<128x256xf32>{{.*}}, tensor
+// CHECK:         kernel.call @reduce{{.*}} -> tensor<128xf32>
+// CHECK-NEXT:    tensor.empty
+// CHECK-NEXT:    kernel.call @reduce{{.*}} -> tensor<128xf32>
+// CHECK-NEXT:    tensor.empty
+// CHECK-NEXT:    kernel.call @map{{.*}} -> tensor<128x256xf32>
+// CHECK-NOT:     kernel.call
+// STORE-LABEL: func.func @center
+// STORE-COUNT-4: kernel.call
+varve.program @net {
+  varve.func @center(%x: tensor<128x256xf32> {kind = "input", name = "x"})
+      -> ({kind = "output", name = "y"}) {
+    %m = varve.mean %x {axis = array<i64: 1>} : tensor<128x256xf32> -> tensor<128xf32>
+    %b = varve.broadcast %m {axis = array<i64: 0>, shape = array<i64: 128, 256>} : tensor<128xf32> -> tensor<128x256xf32>
+    %d = varve.sub %x, %b : tensor<128x256xf32>
+    %q = varve.mul %d, %d : tensor<128x256xf32>
+    %v = varve.sum %q {axis = array<i64: 1>} : tensor<128x256xf32> -> tensor<128xf32>
+    %s = varve.broadcast %v {axis = array<i64: 0>, shape = array<i64: 128, 256>} : tensor<128xf32> -> tensor<128x256xf32>
+    %y = varve.mul %d, %s : tensor<128x256xf32>
+    varve.return %y : tensor<128x256xf32>
+  }
+}
+
+// -----
+
+// An exponential costs more than a store.
+// CHECK-LABEL: func.func @costly
+// CHECK-COUNT-3: kernel.call
+varve.program @net {
+  varve.func @costly(%x: tensor<128x256xf32> {kind = "input", name = "x"})
+      -> ({kind = "output", name = "y"}) {
+    %e = varve.exp %x : tensor<128x256xf32>
+    %s = varve.sum %e {axis = array<i64: 1>} : tensor<128x256xf32> -> tensor<128xf32>
+    %b = varve.broadcast %s {axis = array<i64: 0>, shape = array<i64: 128, 256>} : tensor<128xf32> -> tensor<128x256xf32>
+    %y = varve.mul %e, %b : tensor<128x256xf32>
+    varve.return %y : tensor<128x256xf32>
+  }
+}
+
+// -----
+
+// w is updated: its old value is not there when y is made.
+// CHECK-LABEL: func.func @changed
+// CHECK-SAME:    (%[[W_:[^:]*]]: memref<128x256xf32>
+// CHECK:         %[[D:.*]]:{{.*}} = kernel.call
+varve.program @net {
+  varve.state @w : tensor<128x256xf32> {role = "param"}
+  varve.func @changed(%x: tensor<128x256xf32> {kind = "input", name = "x"})
+      uses(%w = @w : tensor<128x256xf32>)
+      -> ({kind = "output", name = "y"}) updates(@w) {
+    %d = varve.mul %w, %w : tensor<128x256xf32>
+    %s = varve.sum %d {axis = array<i64: 1>} : tensor<128x256xf32> -> tensor<128xf32>
+    %b = varve.broadcast %s {axis = array<i64: 0>, shape = array<i64: 128, 256>} : tensor<128xf32> -> tensor<128x256xf32>
+    %y = varve.mul %d, %b : tensor<128x256xf32>
+    %new = varve.sub %w, %y : tensor<128x256xf32>
+    varve.return %y, %new : tensor<128x256xf32>, tensor<128x256xf32>
+  }
+}
