@@ -11,6 +11,8 @@
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/IR/Dominance.h"
+#include "mlir/Transforms/CSE.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 #include "varve/Dialect/Kernel/Kernel.h"
 #include "varve/Transforms/Passes.h"
@@ -34,6 +36,17 @@ static bool movesOnly(linalg::GenericOp op) {
          yield->getNumOperands() == 1;
 }
 
+/// Whether the operation knows the size of each loop without this operand.
+static bool hasSizesWithout(linalg::GenericOp op, OpOperand *operand) {
+  llvm::SmallBitVector known(op.getNumLoops());
+  for (OpOperand &other : op->getOpOperands())
+    if (&other != operand)
+      for (AffineExpr expr : op.getMatchingIndexingMap(&other).getResults())
+        if (auto dim = dyn_cast<AffineDimExpr>(expr))
+          known.set(dim.getPosition());
+  return known.all();
+}
+
 static bool mayFold(OpOperand *operand) {
   auto producer = operand->get().getDefiningOp<linalg::GenericOp>();
   if (!producer || !movesOnly(producer))
@@ -41,14 +54,18 @@ static bool mayFold(OpOperand *operand) {
   auto consumer = dyn_cast<linalg::GenericOp>(operand->getOwner());
   if (!consumer)
     return false;
-  if (consumer.getNumReductionLoops() == 0 ||
-      !linalg::isaContractionOpInterface(
-          cast<linalg::LinalgOp>(consumer.getOperation())))
+  if (consumer.getNumReductionLoops() == 0)
     return true;
+  // What is repeated along a sum does not say how often; what it is repeated
+  // to would be kept as a second result.
+  bool moved = producer.getNumDpsInputs() == 1 &&
+               producer.getMatchingIndexingMap(producer.getDpsInputOperand(0))
+                   .isPermutation();
+  if (!moved && !hasSizesWithout(consumer, operand))
+    return false;
   // A contraction stays one: its operands may be permuted, not repeated.
-  return producer.getNumDpsInputs() == 1 &&
-         producer.getMatchingIndexingMap(producer.getDpsInputOperand(0))
-             .isPermutation();
+  return moved || !linalg::isaContractionOpInterface(
+                      cast<linalg::LinalgOp>(consumer.getOperation()));
 }
 
 /// Whether the reader of a reshaped value has no reduction.
@@ -57,7 +74,24 @@ static bool isElementwise(OpOperand *operand) {
   return consumer && consumer.getNumReductionLoops() == 0;
 }
 
+// A move for each reader that it may be folded into: with other readers its
+// result would stay beside the reader's own.
+static void splitMoves(func::FuncOp func) {
+  SmallVector<linalg::GenericOp> moves;
+  func.walk([&](linalg::GenericOp op) {
+    if (movesOnly(op))
+      moves.push_back(op);
+  });
+  for (linalg::GenericOp move : llvm::reverse(moves)) {
+    OpBuilder b(move);
+    for (OpOperand &use : llvm::make_early_inc_range(move->getUses()))
+      if (!move->hasOneUse() && mayFold(&use))
+        use.set(b.clone(*move)->getResult(0));
+  }
+}
+
 static LogicalResult foldMoves(func::FuncOp func) {
+  splitMoves(func);
   RewritePatternSet patterns(func.getContext());
   linalg::populateElementwiseOpsFusionPatterns(patterns, mayFold);
   // An elementwise operation on a finer shape works on the coarser one.
@@ -66,7 +100,12 @@ static LogicalResult foldMoves(func::FuncOp func) {
                                                        func.getContext());
   tensor::ExpandShapeOp::getCanonicalizationPatterns(patterns,
                                                      func.getContext());
-  return applyPatternsGreedily(func, std::move(patterns));
+  if (failed(applyPatternsGreedily(func, std::move(patterns))))
+    return failure();
+  IRRewriter rewriter(func.getContext());
+  DominanceInfo dominance(func);
+  eliminateCommonSubExpressions(rewriter, dominance, func);
+  return success();
 }
 
 // ---- stores of results ----
