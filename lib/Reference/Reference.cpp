@@ -4,22 +4,27 @@
 using namespace mlir;
 using namespace varve;
 
+static LogicalResult evaluateOperation(Operation *op, RefValues &values,
+                                       EvaluateOperation evaluate = nullptr);
+
 static FailureOr<SmallVector<RefTensor>>
-evaluateRegion(Region &region, ArrayRef<RefTensor> arguments,
-               RefValues &values) {
+evaluateRegion(Region &region, ArrayRef<RefTensor> arguments, RefValues &values,
+               EvaluateOperation evaluate = nullptr) {
   Block &block = region.front();
   for (auto [argument, value] :
        llvm::zip_equal(block.getArguments(), arguments))
     values[argument] = value;
-  if (failed(evaluateBlock(block, values)))
-    return failure();
+  for (Operation &op : block.without_terminator())
+    if (failed(evaluateOperation(&op, values, evaluate)))
+      return failure();
   SmallVector<RefTensor> results;
   for (Value v : block.getTerminator()->getOperands())
     results.push_back(values.at(v));
   return results;
 }
 
-static LogicalResult evaluateOperation(Operation *op, RefValues &values) {
+static LogicalResult evaluateOperation(Operation *op, RefValues &values,
+                                       EvaluateOperation evaluate) {
   SmallVector<RefTensor> operands, results;
   for (Value v : op->getOperands())
     operands.push_back(values.at(v));
@@ -29,7 +34,10 @@ static LogicalResult evaluateOperation(Operation *op, RefValues &values) {
       return op->emitOpError("has a result of unknown size");
     results.emplace_back(type);
   }
-  if (auto evaluable = dyn_cast<EvaluableOpInterface>(op)) {
+  if (evaluate) {
+    if (failed(evaluate(op, operands, results)))
+      return failure();
+  } else if (auto evaluable = dyn_cast<EvaluableOpInterface>(op)) {
     evaluable.evaluate(operands, results);
   } else if (auto control = dyn_cast<EvaluableRegionOpInterface>(op)) {
     auto run = [&](Region &region, ArrayRef<RefTensor> arguments) {
@@ -54,7 +62,7 @@ LogicalResult varve::evaluateBlock(Block &block, RefValues &values) {
 
 FailureOr<SmallVector<RefTensor>>
 varve::evaluateFunction(FuncOp func, ArrayRef<RefTensor> inputs,
-                        RefState &state) {
+                        RefState &state, EvaluateOperation evaluate) {
   SmallVector<RefTensor> arguments(inputs);
   for (auto use : func.getUses().getAsRange<FlatSymbolRefAttr>()) {
     auto known = state.find(use.getValue().str());
@@ -66,7 +74,7 @@ varve::evaluateFunction(FuncOp func, ArrayRef<RefTensor> inputs,
     return func.emitOpError() << "takes " << func.getNumInputs()
                               << " inputs, got " << inputs.size();
   RefValues values;
-  auto results = evaluateRegion(func.getBody(), arguments, values);
+  auto results = evaluateRegion(func.getBody(), arguments, values, evaluate);
   if (failed(results))
     return failure();
   unsigned count = func.getResults().size();

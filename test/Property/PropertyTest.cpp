@@ -30,7 +30,8 @@ FuncOp functionOf(ModuleOp module) {
 
 class Programs : public ::testing::TestWithParam<uint64_t> {
 protected:
-  Programs() : program(makeRandomProgram(context(), GetParam())) {
+  explicit Programs(bool exact = false)
+      : program(makeRandomProgram(context(), GetParam(), exact)) {
     if (getenv("VARVE_PRINT"))
       llvm::errs() << *program.module;
   }
@@ -291,6 +292,71 @@ TEST_P(Programs, CompiledIsTheReferenceInEveryForm) {
   }
 }
 
+// Sums and products in the numeric contract's order, element by element in the
+// elements' own type: the bits, of gradients too.
+class ExactPrograms : public Programs {
+protected:
+  ExactPrograms() : Programs(/*exact=*/true) {}
+};
+
+TEST_P(ExactPrograms, AreBitForBitTheContract) {
+  OwningOpRef<ModuleOp> module = withGradients();
+  ASSERT_TRUE(module);
+  OwningOpRef<ModuleOp> clone(module->clone());
+  PipelineOptions options;
+  options.target = *resolveTarget("native");
+  auto compiled = CheckedProgram::compile(*clone, options, GetParam());
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  Outcome want{{}, compiled->exportState()};
+  auto results =
+      evaluateContract(functionOf(*module), program.inputs, want.state);
+  ASSERT_TRUE(succeeded(results));
+  want.results = std::move(*results);
+  expectSameBits(call(*compiled, program.inputs), want);
+}
+
+// Longer than a chunk of 512 products or 4096 terms, along either axis.
+TEST(Contract, LongChains) {
+  DialectRegistry registry;
+  registerAllDialects(registry);
+  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
+  context.loadAllAvailableDialects();
+  auto module = parseSourceString<ModuleOp>(R"(
+varve.program @long {
+  varve.func @step(%x: tensor<3x1100xf32> {name = "x", kind = "input"},
+                   %y: tensor<1100x5xf32> {name = "y", kind = "input"},
+                   %z: tensor<9000x2xf32> {name = "z", kind = "input"},
+                   %w: tensor<2x9000xf64> {name = "w", kind = "input"})
+      -> ({name = "a", kind = "output"}, {name = "b", kind = "output"},
+          {name = "c", kind = "output"}, {name = "d", kind = "output"}) {
+    %a = varve.matmul %x, %y : tensor<3x1100xf32>, tensor<1100x5xf32> -> tensor<3x5xf32>
+    %b = varve.sum %z {axis = array<i64: 0>} : tensor<9000x2xf32> -> tensor<2xf32>
+    %c = varve.mean %w {axis = array<i64: 1>} : tensor<2x9000xf64> -> tensor<2xf64>
+    %d = varve.sum %z {axis = array<i64: 0, 1>} : tensor<9000x2xf32> -> tensor<f32>
+    varve.return %a, %b, %c, %d : tensor<3x5xf32>, tensor<2xf32>, tensor<2xf64>, tensor<f32>
+  }
+})",
+                                            &context);
+  ASSERT_TRUE(module);
+  OwningOpRef<ModuleOp> clone(module->clone());
+  PipelineOptions options;
+  options.target = *resolveTarget("native");
+  auto compiled = CheckedProgram::compile(*clone, options, 1);
+  ASSERT_TRUE(compiled) << compiled.error().message;
+  FuncOp func = functionOf(*module);
+  auto inputs = compiled->makeInputs(func, 1);
+  Outcome want{{}, {}};
+  auto results = evaluateContract(func, inputs, want.state);
+  ASSERT_TRUE(succeeded(results));
+  want.results = std::move(*results);
+  expectSameBits(call(*compiled, inputs), want);
+  // Another order gives other bits: the test can see one.
+  auto plain = evaluateFunction(func, inputs, want.state);
+  ASSERT_TRUE(succeeded(plain));
+  for (size_t i = 0; i < plain->size(); ++i)
+    EXPECT_FALSE(sameBits((*plain)[i], want.results[i])) << i;
+}
+
 TEST_P(Programs, ReadAsTheyArePrinted) {
   expectRoundTrip(*program.module);
   OwningOpRef<ModuleOp> module = withGradients();
@@ -457,6 +523,10 @@ std::string nameOf(const ::testing::TestParamInfo<uint64_t> &info) {
 }
 INSTANTIATE_TEST_SUITE_P(Few, Programs, ::testing::Range<uint64_t>(103, 111),
                          nameOf);
+INSTANTIATE_TEST_SUITE_P(Few, ExactPrograms,
+                         ::testing::Range<uint64_t>(100, 130), nameOf);
+INSTANTIATE_TEST_SUITE_P(Slow, ExactPrograms,
+                         ::testing::Range<uint64_t>(2000, 2400), nameOf);
 INSTANTIATE_TEST_SUITE_P(Slow, Programs, ::testing::Range<uint64_t>(1000, 1200),
                          nameOf);
 

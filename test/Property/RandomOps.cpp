@@ -6,6 +6,18 @@
 using namespace mlir;
 using namespace varve;
 
+static bool isExact(StringRef name) {
+  static const char *const names[] = {
+      "abs",  "add",     "broadcast", "cast", "ceil",  "compare",
+      "and",  "concat",  "div",       "flip", "floor", "matmul",
+      "max",  "maximum", "mean",      "min",  "mul",   "minimum",
+      "neg",  "not",     "or",        "pad",  "prod",  "reciprocal",
+      "relu", "reshape", "round",     "sign", "slice", "split",
+      "sqrt", "square",  "stack",     "sub",  "sum",   "transpose",
+      "where"};
+  return llvm::is_contained(names, name);
+}
+
 Operation *Writer::build(StringRef name, ValueRange operands,
                          ArrayRef<NamedAttribute> attributes) {
   for (Value v : operands)
@@ -16,6 +28,11 @@ Operation *Writer::build(StringRef name, ValueRange operands,
     llvm::report_fatal_error(
         llvm::Twine("the generator built an invalid varve.") + name);
   Operation *op = *built;
+  // Gathers give gradients that are added in their own order.
+  if (exact && !isExact(name)) {
+    op->erase();
+    return nullptr;
+  }
   SmallVector<RefTensor> arguments, results;
   bool good = true;
   for (Value v : op->getResults())

@@ -172,7 +172,7 @@ Value Writer::loss() {
     if (!v)
       return;
     if (chance(0.5))
-      v = value(chance(0.5) ? "square" : "tanh", v);
+      v = value(chance(0.5) || exact ? "square" : "tanh", v);
     if (v && rankOf(v))
       v = value(
           "mean", v,
@@ -244,6 +244,7 @@ RandomProgram Writer::write() {
   return std::move(made);
 }
 
-RandomProgram varve::makeRandomProgram(MLIRContext &context, uint64_t seed) {
-  return Writer(context, seed).write();
+RandomProgram varve::makeRandomProgram(MLIRContext &context, uint64_t seed,
+                                       bool exact) {
+  return Writer(context, seed, exact).write();
 }

@@ -23,7 +23,10 @@ struct RandomProgram {
 /// Two to five parameters and 10 to 30 operations that end in a scalar loss.
 /// Each value is of moderate size, and none lies where a function jumps or has
 /// a pole: what f32 rounds off changes little.
-RandomProgram makeRandomProgram(mlir::MLIRContext &context, uint64_t seed);
+/// `exact` ones have a value by the numeric contract (evaluateContract), and so
+/// have their gradients.
+RandomProgram makeRandomProgram(mlir::MLIRContext &context, uint64_t seed,
+                                bool exact = false);
 
 } // namespace varve
 #endif

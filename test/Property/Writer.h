@@ -20,8 +20,8 @@ constexpr double margin = 1e-4; // from a jump or a kink
 /// bounds is taken back.
 class Writer {
 public:
-  Writer(mlir::MLIRContext &context, uint64_t seed)
-      : context(context), random(seed), seed(seed),
+  Writer(mlir::MLIRContext &context, uint64_t seed, bool exact)
+      : context(context), random(seed), seed(seed), exact(exact),
         b(mlir::UnknownLoc::get(&context), &context) {}
 
   RandomProgram write();
@@ -112,6 +112,7 @@ private:
   mlir::MLIRContext &context;
   std::mt19937_64 random;
   uint64_t seed;
+  bool exact; ///< only operations that evaluateContract knows
   mlir::ImplicitLocOpBuilder b;
   ProgramOp program;
   FuncOp func;

@@ -21,10 +21,23 @@ using RefState = std::map<std::string, RefTensor>;
 /// operation that has no value.
 mlir::LogicalResult evaluateBlock(mlir::Block &block, RefValues &values);
 
+/// Fills the results of an operation; null: by its own `evaluate`.
+using EvaluateOperation = llvm::function_ref<mlir::LogicalResult(
+    mlir::Operation *, llvm::ArrayRef<RefTensor>,
+    llvm::MutableArrayRef<RefTensor>)>;
+
 /// The results of `func`. Reads the variables that it uses from `state` and
-/// writes those that it updates, all after the last read.
+/// writes those that it updates, all after the last read. A given `evaluate`
+/// is for functions without regions.
 mlir::FailureOr<llvm::SmallVector<RefTensor>>
-evaluateFunction(FuncOp func, llvm::ArrayRef<RefTensor> inputs,
+evaluateFunction(FuncOp func, llvm::ArrayRef<RefTensor> inputs, RefState &state,
+                 EvaluateOperation evaluate = nullptr);
+
+/// The same in the elements' types and the numeric contract's order: the bits
+/// that compiled code must give. Fails with a diagnostic at an operation whose
+/// bits are not arithmetic's alone, such as `exp`.
+mlir::FailureOr<llvm::SmallVector<RefTensor>>
+evaluateContract(FuncOp func, llvm::ArrayRef<RefTensor> inputs,
                  RefState &state);
 
 } // namespace varve
