@@ -46,9 +46,10 @@ std::string renderPlace(const Sources &sources, Span span,
                         const std::string &remedy) {
   LineColumn place = sources.position(span);
   std::string number = std::to_string(place.line);
-  std::string out = sources.name(span.file) + ":" + number + ":" +
-                    std::to_string(place.column) + ": " + severity + ": " +
-                    message + "\n";
+  std::string out = sources.name(span.file) + ":";
+  if (!sources.isOption(span.file))
+    out += number + ":" + std::to_string(place.column) + ":";
+  out += " " + severity + ": " + message + "\n";
 
   std::vector<std::string> line =
       printableCharacters(sources.lineText(span.file, place.line));

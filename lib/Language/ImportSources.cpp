@@ -234,10 +234,11 @@ bool Importer::applyOverrides() {
       return false;
     }
     std::string key = text.substr(0, equals), right = text.substr(equals + 1);
+    Span name{file, 0, uint32_t(equals)};
     // Cuts are names, which need no quotes here.
-    ast::Expr value = key == "learning.cuts" ? listOfNames(right, whole)
-                                             : parseOverride(right);
-    if (!applyOverride(key, std::move(value), whole))
+    ast::Expr value = key == "learning.cuts" ? listOfNames(right, name)
+                                             : parseOverride(key, right);
+    if (!applyOverride(key, std::move(value), name))
       return false;
   }
   return true;
@@ -245,9 +246,11 @@ bool Importer::applyOverrides() {
 
 // An expression if it parses as one, a list if commas stand in it, else a
 // string.
-ast::Expr Importer::parseOverride(const std::string &text) {
+ast::Expr Importer::parseOverride(const std::string &key,
+                                  const std::string &text) {
+  const std::string place = overrideName + (" " + key);
   for (const std::string &attempt : {text, "[" + text + "]"}) {
-    FileId file = sources.add(overrideName, attempt);
+    FileId file = sources.add(place, attempt);
     Diagnostics own(sources);
     std::optional<ast::Expr> expr = parseExpression(sources, file, own);
     if (expr && !own.hasErrors())
@@ -256,7 +259,7 @@ ast::Expr Importer::parseOverride(const std::string &text) {
   ast::Expr expr;
   expr.kind = ast::ExprKind::String;
   expr.text = text;
-  FileId file = sources.add(overrideName, text);
+  FileId file = sources.add(place, text);
   expr.span = {file, 0, uint32_t(text.size())};
   return expr;
 }

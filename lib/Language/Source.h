@@ -38,6 +38,10 @@ public:
   FileId add(std::string name, std::string text);
 
   const std::string &name(FileId file) const { return files[file].name; }
+  /// What is given on the command line has a name that begins with this, and
+  /// no lines.
+  static constexpr const char *option = "--set";
+  bool isOption(FileId file) const { return name(file).rfind(option, 0) == 0; }
   std::string_view text(FileId file) const { return files[file].text; }
   std::string_view text(Span span) const;
 

@@ -76,6 +76,15 @@ TEST_F(Cli, HelpAndUsage) {
   EXPECT_EQ(varve("train $T --data t.npz --epochs -1"), 64);
 }
 
+TEST_F(Cli, UnknownCommand) {
+  EXPECT_EQ(varve("FROBNICATE"), 64);
+  EXPECT_NE(err.find("unknown command `FROBNICATE`"), std::string::npos) << err;
+  EXPECT_EQ(varve("trian x.varve"), 64);
+  EXPECT_NE(err.find("unknown command `trian` (did you mean `train`?)"),
+            std::string::npos)
+      << err;
+}
+
 TEST_F(Cli, TrainThenEval) {
   ASSERT_EQ(varve("train $T --data t.npz --epochs 6 --json"), 0) << err;
   auto report = lines();
