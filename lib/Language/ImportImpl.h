@@ -198,7 +198,7 @@ private:
   bool use(FileScope &scope, const ast::Use &use, const std::string &path,
            std::vector<std::string> &stack);
   bool applyOverrides();
-  ast::Expr parseOverride(const std::string &text);
+  ast::Expr parseOverride(const std::string &key, const std::string &text);
   bool applyOverride(const std::string &key, ast::Expr value, Span span);
   bool chooseModel();
   std::optional<BlockRef> findBlock(const FileScope *scope,

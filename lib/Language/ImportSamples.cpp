@@ -179,9 +179,13 @@ Datum Importer::sampleBilinear(Frame &frame, const Datum &image, Datum y,
         whole = op("add", {whole, number(i64, 1)});
       Value held = op("minimum", {op("maximum", {whole, number(i64, 0)}),
                                   number(i64, last)});
-      if (zeroOutside)
-        pair.weight[i] = op("where", {op("eq", {held, whole}), pair.weight[i],
-                                      number(f32, 0)});
+      if (zeroOutside) {
+        Value inside = buildValue(
+            frame, span, "compare", {held, whole},
+            builder.getNamedAttr("predicate", builder.getStringAttr("eq")));
+        pair.weight[i] =
+            op("where", {inside, pair.weight[i], number(f32, 0)});
+      }
       pair.place[i] = held;
     }
   }
