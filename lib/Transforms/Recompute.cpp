@@ -75,8 +75,10 @@ bool Recompute::repeatable(Operation *op) const {
       generic->getNumResults() != 1 ||
       !generic.getIndexingMapMatchingResult(generic->getResult(0))
            .isIdentity() ||
-      inputsOf(op).size() !=
-          SetVector<Value>(op->operand_begin(), op->operand_end()).size())
+      !llvm::all_of(inputsOf(op), [&](Value v) {
+        return llvm::is_contained(op->getOperands(), v) ||
+               v.getDefiningOp<arith::ConstantOp>();
+      }))
     return false;
   OpOperand *init = generic.getDpsInitOperand(0);
   if (generic.payloadUsesValueFromOperand(init))
@@ -99,8 +101,10 @@ LogicalResult Recompute::readers(linalg::GenericOp op,
     auto generic = dyn_cast<linalg::GenericOp>(user);
     if (!g || !generic || !generic.isDpsInput(&use))
       return failure();
-    bool aligned = generic.getMatchingIndexingMap(&use).isIdentity();
-    if (!aligned || (generic.getNumReductionLoops() && !isFold(user)))
+    // Of elementwise operations only those that would share its kernel.
+    if (generic.getNumReductionLoops()
+            ? !isFold(user)
+            : !generic.getMatchingIndexingMap(&use).isIdentity())
       return failure();
     where.insert(g);
   }
@@ -160,8 +164,13 @@ Recompute::Leaves Recompute::readsOf(Group g, Value except) const {
   return reads;
 }
 
-// In passes over the tensor: a store counts twice, since its line comes from
-// memory first.
+static int64_t bytesOf(Value v) {
+  auto type = cast<RankedTensorType>(v.getType());
+  return type.getNumElements() *
+         llvm::divideCeil(type.getElementTypeBitWidth(), 8);
+}
+
+// A store counts twice, since its line comes from memory first.
 void Recompute::decide(linalg::GenericOp op) {
   Value v = op->getResult(0);
   Group home = group.lookup(op);
@@ -173,11 +182,11 @@ void Recompute::decide(linalg::GenericOp op) {
   int64_t cost = 0;
   if (failed(collect(op, home, leaves, cost)))
     return;
-  int64_t passes = 0;
+  int64_t bytes = 0;
   for (Group g : where) {
     Leaves reads = readsOf(g, v);
     for (Value leaf : leaves)
-      passes += !reads.contains(leaf);
+      bytes += reads.contains(leaf) ? 0 : bytesOf(leaf);
   }
   // A leaf that nothing outside its kernel reads is not in memory yet.
   for (Value leaf : leaves)
@@ -185,8 +194,8 @@ void Recompute::decide(linalg::GenericOp op) {
       if (llvm::all_of(leaf.getUsers(), [&](Operation *user) {
             return group.lookup(user) == group.lookup(maker);
           }))
-        passes += 2;
-  if (passes < 2 + int64_t(where.size()))
+        bytes += 2 * bytesOf(leaf);
+  if (bytes < (2 + int64_t(where.size())) * bytesOf(v))
     again.insert(op);
 }
 

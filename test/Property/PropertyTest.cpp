@@ -279,6 +279,8 @@ TEST_P(Programs, CompiledIsTheReferenceInEveryForm) {
   };
   std::vector<Form> forms = {{"native", {"fuse"}},
                              {"native", {"choose-layouts"}},
+                             {"native", {"recompute"}},
+                             {"native", {"lay-out-buffers"}},
                              {"native", {"divide-by-constant"}}};
   for (const char *cpu : {"x86-64-v3", "x86-64-v4"})
     if (varve_cpu_supports(cpu) && resolveTarget("native")->level != cpu)

@@ -18,6 +18,7 @@ struct Variant {
   std::string level = "x86-64-v3";
   int64_t rows = 0, vectors = 0; // of the tile; 0: the target's
   int threads = 1;
+  bool layOut = true; // buffers between kernels
 };
 
 /// An arena filled with NaNs, its guard pages out of reach.
@@ -96,7 +97,7 @@ inline Program compileKernels(const std::string &text, const Variant &v,
   pm.enableVerifier(true);
   PlanMemoryOptions plan;
   plan.guardArena = guard;
-  addMemoryPasses(pm, plan);
+  addMemoryPasses(pm, plan, v.layOut);
   ExpandKernelsOptions expand;
   expand.target = v.level.substr(v.level.size() - 2);
   expand.rows = v.rows;

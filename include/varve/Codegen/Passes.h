@@ -21,9 +21,10 @@ namespace varve {
 /// of them.
 void registerCodegenDialects(mlir::DialectRegistry &registry);
 
-/// From kernel.call on tensors to buffers, one arena and barriers.
+/// From kernel.call on tensors to buffers (in layouts of their own or not), one
+/// arena and barriers.
 void addMemoryPasses(mlir::OpPassManager &pm,
-                     const PlanMemoryOptions &options = {});
+                     const PlanMemoryOptions &options = {}, bool layOut = true);
 
 /// From there to loops, ready for varve-lower-to-llvm.
 void addExpansionPasses(mlir::OpPassManager &pm,

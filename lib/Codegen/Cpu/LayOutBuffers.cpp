@@ -12,6 +12,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "llvm/ADT/EquivalenceClasses.h"
 
 namespace varve {
@@ -42,6 +43,26 @@ bool readsWindows(AffineMap map) {
                       [](AffineExpr e) { return isa<AffineBinaryOpExpr>(e); });
 }
 
+/// The loop of `g` that alone decides an index; none if there is no such one.
+std::optional<unsigned> loopOf(Value index, linalg::GenericOp g) {
+  SetVector<Value> makers;
+  makers.insert(index);
+  std::optional<unsigned> loop;
+  for (unsigned i = 0; i < makers.size(); ++i) {
+    Operation *op = makers[i].getDefiningOp();
+    if (auto at = dyn_cast_or_null<linalg::IndexOp>(op)) {
+      if (loop && *loop != at.getDim())
+        return {};
+      loop = at.getDim();
+    } else if (op) {
+      makers.insert(op->operand_begin(), op->operand_end());
+    } else {
+      return {};
+    }
+  }
+  return loop;
+}
+
 Channels channelsOf(kernel::DefOp def) {
   llvm::EquivalenceClasses<Value> same;
   llvm::DenseSet<Value> wanted;
@@ -66,6 +87,19 @@ Channels channelsOf(kernel::DefOp def) {
       join(o.get(), op.getMatchingIndexingMap(&o));
     for (OpResult r : op->getResults())
       join(r, op.getIndexingMapMatchingResult(r));
+  });
+  // Pools, slices, concatenations.
+  def.walk([&](tensor::ExtractOp extract) {
+    auto g = extract->getParentOfType<linalg::GenericOp>();
+    Value from = extract.getTensor();
+    if (!g || !hasChannels(from))
+      return;
+    std::optional<unsigned> loop = loopOf(extract.getIndices()[1], g);
+    for (OpResult r : g->getResults())
+      if (loop && hasChannels(r) &&
+          g.getIndexingMapMatchingResult(r).getResult(1) ==
+              getAffineDimExpr(*loop, g.getContext()))
+        same.unionSets(from, r);
   });
   def.walk([&](kernel::ConvOp conv) {
     // Not the weights, and not their gradient.

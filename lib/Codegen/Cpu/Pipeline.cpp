@@ -33,9 +33,11 @@ void registerCodegenDialects(DialectRegistry &registry) {
   tensor::registerSubsetOpInterfaceExternalModels(registry);
 }
 
-void addMemoryPasses(OpPassManager &pm, const PlanMemoryOptions &options) {
+void addMemoryPasses(OpPassManager &pm, const PlanMemoryOptions &options,
+                     bool layOut) {
   pm.addPass(createBufferizeKernels());
-  pm.addPass(createLayOutBuffers());
+  if (layOut)
+    pm.addPass(createLayOutBuffers());
   pm.addPass(createPlanMemory(options));
   pm.addPass(createInsertBarriers());
 }
