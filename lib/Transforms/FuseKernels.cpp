@@ -271,8 +271,10 @@ static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols,
     store->moveBefore(block.getTerminator());
 
   FailureOr<SmallVector<KernelGroup>> groups = groupKernels(func, merge);
-  if (succeeded(groups) && merge && recompute && recomputeCheap(func, *groups))
-    groups = groupKernels(func, merge);
+  if (succeeded(groups) && merge && recompute)
+    if (DenseSet<Operation *> copies = recomputeCheap(func, *groups);
+        !copies.empty())
+      groups = groupKernels(func, merge, copies);
   if (failed(groups))
     return failure();
   KernelWriter writer(func, symbols);

@@ -83,7 +83,8 @@ namespace {
 /// another only needs to be looked for between the two.
 class Grouping {
 public:
-  explicit Grouping(func::FuncOp func) : func(func) {}
+  Grouping(func::FuncOp func, const DenseSet<Operation *> &withReader)
+      : func(func), withReader(withReader) {}
   FailureOr<SmallVector<KernelGroup>> run(bool merge);
 
 private:
@@ -107,6 +108,7 @@ private:
   FailureOr<SmallVector<KernelGroup>> schedule();
 
   func::FuncOp func;
+  const DenseSet<Operation *> &withReader;
   SmallVector<Operation *> nodes; ///< in program order
   DenseMap<Operation *, unsigned> position;
   std::vector<unsigned> group;                   ///< by position
@@ -288,7 +290,8 @@ void Grouping::joinProducers(Operation *op) {
     Operation *producer = input->get().getDefiningOp();
     if (!isNode(producer) ||
         !isa<linalg::GenericOp, kernel::ConvOp>(producer) ||
-        !generic.getMatchingIndexingMap(input).isIdentity())
+        !generic.getMatchingIndexingMap(input).isIdentity() ||
+        (withReader.contains(op) && !withReader.contains(producer)))
       continue;
     unsigned g = groupOf(producer);
     if (g != groupOf(op) && groups[g].space == groups[groupOf(op)].space)
@@ -455,7 +458,8 @@ FailureOr<SmallVector<KernelGroup>> Grouping::run(bool merge) {
   return schedule();
 }
 
-FailureOr<SmallVector<KernelGroup>> varve::groupKernels(func::FuncOp func,
-                                                        bool merge) {
-  return Grouping(func).run(merge);
+FailureOr<SmallVector<KernelGroup>>
+varve::groupKernels(func::FuncOp func, bool merge,
+                    const DenseSet<Operation *> &withReader) {
+  return Grouping(func, withReader).run(merge);
 }

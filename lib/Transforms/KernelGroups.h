@@ -38,13 +38,17 @@ mlir::Operation *ancestorIn(mlir::Operation *op, mlir::Block *block);
 
 /// The kernels of a function in an order in which they may run, state updated
 /// after its last reader wherever that is possible. Without `merge` each
-/// operation stays alone.
+/// operation stays alone. Those in `withReader` belong to the kernel that reads
+/// them, not to one that makes their operands.
 mlir::FailureOr<llvm::SmallVector<KernelGroup>>
-groupKernels(mlir::func::FuncOp func, bool merge = true);
+groupKernels(mlir::func::FuncOp func, bool merge = true,
+             const llvm::DenseSet<mlir::Operation *> &withReader = {});
 
 /// Copies cheap operations whose result is large to each group that reads it,
-/// where that saves memory traffic. Groups are to be made anew if it did.
-bool recomputeCheap(mlir::func::FuncOp func,
+/// where that saves memory traffic. Returns the copies; with any, groups are to
+/// be made anew.
+llvm::DenseSet<mlir::Operation *>
+recomputeCheap(mlir::func::FuncOp func,
                     llvm::ArrayRef<KernelGroup> groups);
 
 } // namespace varve

@@ -30,7 +30,7 @@ public:
     for (auto store : func.getOps<bufferization::MaterializeInDestinationOp>())
       written.insert(store.getDest());
   }
-  bool run();
+  llvm::DenseSet<Operation *> run();
 
 private:
   using Group = const KernelGroup *;
@@ -219,12 +219,12 @@ Value Recompute::repeat(linalg::GenericOp op, Group home, Group at,
   return made[{op, at}] = v;
 }
 
-bool Recompute::run() {
+llvm::DenseSet<Operation *> Recompute::run() {
   Block &block = func.front();
   for (auto op : block.getOps<linalg::GenericOp>())
     decide(op);
   if (again.empty())
-    return false;
+    return {};
   SmallVector<Operation *> ops;
   for (Operation &op : block)
     ops.push_back(&op);
@@ -240,11 +240,15 @@ bool Recompute::run() {
   for (Operation *op : llvm::reverse(ops))
     if (isOpTriviallyDead(op))
       op->erase();
-  return true;
+  llvm::DenseSet<Operation *> copies;
+  for (auto &[key, v] : made)
+    copies.insert(v.getDefiningOp());
+  return copies;
 }
 
 } // namespace
 
-bool varve::recomputeCheap(func::FuncOp func, ArrayRef<KernelGroup> groups) {
+llvm::DenseSet<Operation *>
+varve::recomputeCheap(func::FuncOp func, ArrayRef<KernelGroup> groups) {
   return Recompute(func, groups).run();
 }
