@@ -25,8 +25,8 @@ std::optional<Phase> varve::parsePhase(StringRef name) {
 
 ArrayRef<StringRef> varve::optionalPasses() {
   static constexpr StringRef names[] = {
-      "choose-layouts", "checkpoint-activations", "fuse",
-      "recompute",      "lay-out-buffers",        "divide-by-constant"};
+      "drop-dead-weights", "choose-layouts",  "checkpoint-activations", "fuse",
+      "recompute",         "lay-out-buffers", "divide-by-constant"};
   return names;
 }
 
@@ -39,6 +39,9 @@ void varve::addPhase(OpPassManager &pm, Phase phase,
   case Phase::Simplify:
     pm.addPass(createCanonicalizerPass());
     pm.addPass(createCSEPass());
+    pm.addNestedPass<ProgramOp>(createNarrowConvolutions());
+    if (enabled("drop-dead-weights"))
+      pm.addNestedPass<ProgramOp>(createDropDeadWeights());
     return;
   case Phase::Partition:
     pm.addNestedPass<ProgramOp>(createPartition());

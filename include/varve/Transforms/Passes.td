@@ -25,6 +25,50 @@ def Partition : Pass<"varve-partition", "::varve::ProgramOp"> {
   let dependentDialects = ["::varve::VarveDialect"];
 }
 
+def NarrowConvolutions : Pass<"varve-narrow-convolutions",
+                              "::varve::ProgramOp"> {
+  let summary = "leave out the taps of convolutions that only meet padding";
+  let description = [{
+    Whether a tap of a kernel ever meets the input follows from sizes, padding,
+    stride and dilation. Those at the ends of an axis that never do are sliced
+    off the weight, and the padding shrinks with them.
+
+    ```mlir
+    %y = varve.conv %x, %w {padding = [1, 1], ...}    // x: 1 by 1, w: 3 by 3
+    =>
+    %s = varve.slice %w {begin = [0, 0, 1, 1], ...}   // 1 by 1
+    %y = varve.conv %x, %s {padding = [0, 0, 0, 0], ...}
+    ```
+
+    Invariant: results are the same, since what is padding is in no sum.
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
+def DropDeadWeights : Pass<"varve-drop-dead-weights", "::varve::ProgramOp"> {
+  let summary = "keep of a parameter what its functions use";
+  let description = [{
+    Where all functions use a parameter by slices alone, it becomes a window:
+    the rest has no effect and no gradient, and needs neither a slot of the
+    optimizer nor an update. Files still hold the whole.
+
+    ```mlir
+    varve.state @w : tensor<8x8x3x3xf32> {role = "param"}
+    =>
+    varve.state @w : tensor<8x8x1x1xf32>
+        {role = "param", shape = [8, 8, 3, 3], offset = [0, 0, 1, 1]}
+    ```
+
+    Nothing is dropped where weights decay, since those without a gradient move
+    as well, or where gradients are clipped by their norm, whose sum runs over
+    the whole.
+
+    Invariant: every element of a parameter ends a step with the bits that it
+    has without this pass, if the optimizer's `eps` is not 0.
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
 def Differentiate : Pass<"varve-differentiate", "::varve::ProgramOp"> {
   let summary = "add the gradients of the loss to a function that learns";
   let description = [{
