@@ -3,6 +3,7 @@
 #include "Support/Hash.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "varve/Dialect/Kernel/Kernel.h"
 #include "varve/Dialect/Varve/Varve.h"
 #include "llvm/ADT/StringSwitch.h"
 #include "llvm/Support/JSON.h"
@@ -144,6 +145,21 @@ void varve::countFlops(ModuleOp module) {
       for (int64_t size : op.getStaticLoopRanges())
         points *= size;
       flops += points;
+    });
+    func.walk([&](kernel::ConvOp conv) {
+      // Each element of y meets each weight of its channel, padding included.
+      auto sizeOf = [](Value v) {
+        return cast<RankedTensorType>(v.getType()).getNumElements();
+      };
+      Value first = conv.getOperand(0), second = conv.getOperand(1);
+      Value y = conv.getResult(), weight = second;
+      if (conv.getKind() == kernel::ConvKind::Data)
+        y = first;
+      if (conv.getKind() == kernel::ConvKind::Weight)
+        std::tie(y, weight) = std::pair(second, conv.getResult());
+      auto features = cast<RankedTensorType>(weight.getType()).getDimSize(0);
+      flops +=
+          2 * sizeOf(y) * (sizeOf(weight) / std::max<int64_t>(features, 1));
     });
     func->setAttr("varve.flops",
                   Builder(module.getContext()).getI64IntegerAttr(flops));

@@ -38,6 +38,7 @@ struct Report {
   std::string model, digest;
   std::vector<Layer> layers; ///< in the order of their first parameter
   int64_t parameters = 0;
+  int64_t unused = 0; ///< parameters that have no effect on any result
   struct Function {
     std::string name;
     int64_t batch, flops, arenaBytes;
@@ -66,6 +67,12 @@ void addState(Report &report, const varve_artifact &artifact) {
       continue;
     layer->parameters += varve_state_elements(&state);
     report.parameters += varve_state_elements(&state);
+    if (state.window) {
+      int64_t used = 1;
+      for (int64_t d = 0; d < state.rank; ++d)
+        used *= state.window[state.rank + d];
+      report.unused += varve_state_elements(&state) - used;
+    }
   }
 }
 
@@ -92,6 +99,7 @@ Json toJson(const Report &report) {
   return {{"model", report.model},
           {"digest", report.digest},
           {"parameters", report.parameters},
+          {"unused_parameters", report.unused},
           {"layers", layers},
           {"functions", functions},
           {"memory_mb",
@@ -101,7 +109,11 @@ Json toJson(const Report &report) {
 }
 
 void showText(const Report &report) {
-  fmt::print("{}: {} parameters\n\n", report.model, grouped(report.parameters));
+  fmt::print("{}: {} parameters\n", report.model, grouped(report.parameters));
+  if (report.unused)
+    fmt::print("{} of them only meet padding: no slots, no update\n",
+               grouped(report.unused));
+  fmt::print("\n");
   size_t wide = 5;
   for (const Layer &layer : report.layers)
     for (const varve_state_desc *state : layer.tensors)
