@@ -1,7 +1,8 @@
 // Where a parameter matrix is the transposed right side of a product, the
 // product's columns are its rows: stored with those contiguous, the kernel
 // loads them as vectors in the forward pass, and the weight gradient's tile is
-// written where it is made.
+// written where it is made. The same goes for the channels that a convolution
+// makes.
 #include "varve/Transforms/Passes.h"
 
 using namespace mlir;
@@ -27,6 +28,34 @@ static bool isTransposedRightSide(Value parameter) {
   return false;
 }
 
+/// The axis of the channels that the first convolution by this weight makes, or
+/// -1. Of its users the first belongs to the forward pass.
+static int64_t getLanesOfConvolution(Value parameter) {
+  Operation *first = nullptr;
+  for (OpOperand &use : parameter.getUses()) {
+    Operation *op = use.getOwner();
+    if (isa<ConvOp, ConvTransposeOp>(op) && use.getOperandNumber() == 1 &&
+        (!first ||
+         (op->getBlock() == first->getBlock() && op->isBeforeInBlock(first))))
+      first = op;
+  }
+  return !first ? -1 : isa<ConvOp>(first) ? 0 : 1;
+}
+
+/// The axes in memory, slowest first; empty: as they are. The last one is the
+/// axis of lanes.
+static SmallVector<int64_t> getOrder(StateOp state, Value parameter) {
+  int64_t rank = state.getTensorType().getRank();
+  if (rank == 2 && isTransposedRightSide(parameter))
+    return {1, 0};
+  int64_t lanes = rank < 3 ? -1 : getLanesOfConvolution(parameter);
+  if (lanes < 0)
+    return {};
+  SmallVector<int64_t> order = llvm::to_vector(llvm::seq<int64_t>(2, rank));
+  order.append({1 - lanes, lanes});
+  return order;
+}
+
 namespace {
 struct ChooseLayoutsPass
     : public varve::impl::ChooseLayoutsBase<ChooseLayoutsPass> {
@@ -39,12 +68,13 @@ struct ChooseLayoutsPass
         auto state =
             symbols.lookup<StateOp>(cast<FlatSymbolRefAttr>(use).getValue());
         Value value = func.getBody().getArgument(func.getNumInputs() + i);
-        if (state.getRole() != "param" ||
-            state.getTensorType().getRank() != 2 ||
-            !isTransposedRightSide(value))
+        if (state.getRole() != "param")
           continue;
-        state.setPermAttr(b.getDenseI64ArrayAttr({1, 0}));
-        if (state.getTensorType().getDimSize(0) % kPanel == 0)
+        SmallVector<int64_t> order = getOrder(state, value);
+        if (order.empty())
+          continue;
+        state.setPermAttr(b.getDenseI64ArrayAttr(order));
+        if (state.getTensorType().getDimSize(order.back()) % kPanel == 0)
           state.setPanel(kPanel);
       }
     for (StateOp state : program.getOps<StateOp>()) {

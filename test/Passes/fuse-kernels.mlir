@@ -102,3 +102,26 @@ varve.program @net {
     varve.return %t : tensor<30xf32>
   }
 }
+
+// -----
+
+// A convolution, its bias and the activation are one kernel.
+// CHECK-LABEL: kernel.def @conv_forward_2x4x5x5
+// CHECK:         kernel.conv forward
+// CHECK:         linalg.generic
+// CHECK:         kernel.yield
+// CHECK-NOT:   kernel.def
+// CHECK-LABEL: func.func @conv
+varve.program @net {
+  varve.state @w : tensor<4x3x3x3xf32> {role = "param"}
+  varve.state @b : tensor<4xf32> {role = "param"}
+  varve.func @conv(%x: tensor<2x3x5x5xf32> {kind = "input", name = "x"})
+      uses(%w = @w : tensor<4x3x3x3xf32>, %b = @b : tensor<4xf32>)
+      -> ({kind = "output", name = "y"}) {
+    %y = varve.conv %x, %w {dilation = array<i64: 1, 1>, padding = array<i64: 1, 1>, stride = array<i64: 1, 1>} : tensor<2x3x5x5xf32>, tensor<4x3x3x3xf32> -> tensor<2x4x5x5xf32>
+    %c = varve.broadcast %b {axis = array<i64: 1>, shape = array<i64: 2, 4, 5, 5>} : tensor<4xf32> -> tensor<2x4x5x5xf32>
+    %s = varve.add %y, %c : tensor<2x4x5x5xf32>
+    %r = varve.relu %s : tensor<2x4x5x5xf32>
+    varve.return %r : tensor<2x4x5x5xf32>
+  }
+}

@@ -78,16 +78,13 @@ struct Chain {
       flush();
   }
   void flush() {
-    sum = n > 512 ? sum + chunk : chunk;
+    sum += chunk;
     chunk = 0;
   }
   float value() {
-    if (n % 512) {
-      if (n > 512)
-        sum += chunk;
-      else
-        sum = chunk;
-    }
+    if (n <= 512)
+      return n == 512 ? sum : chunk;
+    flush();
     return sum;
   }
 };
@@ -282,6 +279,17 @@ TEST(CodegenConvolution, Chunks) {
   checkAll(square(2, 600, 10, 3, 3, 1, 1));  // taps longer than a chunk
   checkAll(square(2, 128, 128, 4, 3, 1, 1)); // whole taps
   checkAll(square(3, 2, 3, 19, 3, 1, 1));    // borders inside a line
+}
+
+// Panels that exceed the scratch get narrower, or are read where they are.
+TEST(CodegenConvolution, LargePanels) {
+  Case c = square(1, 80, 512, 7, 3, 1, 1);
+  c.kind = "data";
+  c.orderX = c.orderY = channelsLast(2);
+  c.orderW = packed(2, 32);
+  c.variant.level = levels().back();
+  check(c);
+  checkAll(square(1, 3, 17000, 2, 1, 1, 0));
 }
 
 TEST(CodegenConvolution, OddOutputs) {
