@@ -113,7 +113,7 @@ struct varve_state_desc {
 };
 
 struct varve_function_desc {
-  const char *name; /* "train_step", "eval_step", "infer" */
+  const char *name; /* "train_step", "eval_step", "infer", ... */
   int64_t batch;    /* samples in a call */
   varve_run run;
   int64_t arena_bytes;

@@ -42,7 +42,10 @@ enum varve_output {
 
 /* A function of the program at one batch size. */
 struct varve_function_request {
-  const char *name; /* "train_step", "eval_step", "infer", "infer_stored" */
+  /* "train_step", "eval_step", "infer", "infer_stored"; "train_batch" is a
+   * step on batches that lie ready, "find_nan" one that names the first
+   * operation with a NaN (`operations` in the manifest). */
+  const char *name;
   int64_t batch;    /* samples in a call; 0: as the file says, infer 1 */
 };
 

@@ -84,6 +84,9 @@ struct TrainOptions {
   /// Goes on from the checkpoint (of `checkpoint`, else of `interrupted`), if
   /// there is one. Settings not given here are then the checkpoint's.
   bool resume = false;
+  /// Checks every number of every step: slow, but where a NaN comes from is in
+  /// the error.
+  bool debugNan = false;
 
   /// Becomes non-zero when training is to stop after the step under way.
   const volatile std::sig_atomic_t *cancel = nullptr;

@@ -59,12 +59,18 @@ compileFunctions(MLIRContext &context, const ImportRequest &import,
     ImportRequest request = import;
     request.function = function.name;
     request.batch = function.batch;
+    PipelineOptions own = options;
+    own.findNan = request.function == "find_nan";
+    if (own.findNan)
+      request.function = "train_step";
     Result<ImportedProgram> program = importProgram(context, request);
     if (!program)
       return program.error();
-    Result<ArtifactDescription> part = runPipeline(*program->module, options);
+    Result<ArtifactDescription> part = runPipeline(*program->module, own);
     if (!part)
       return part.error();
+    for (FunctionDescription &described : part->functions)
+      described.name = function.name;
     if (!whole.module) {
       whole.module = std::move(program->module);
       whole.description = std::move(*part);

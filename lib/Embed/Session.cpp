@@ -190,7 +190,8 @@ Status Session::saveCheckpoint(const std::string &folder) const {
       return trained;
     const StepSettings &settings = impl->settings;
     TrainProgress progress;
-    progress.settings.batch = impl->program.manifest().train->batch;
+    const auto &train = *impl->program.manifest().train;
+    progress.settings.batch = train.batch * train.accumulate;
     progress.settings.epochs = settings.epochs;
     progress.settings.steps = settings.steps;
     progress.settings.seed = settings.seed;

@@ -26,7 +26,7 @@ bool Importer::buildFunctions() {
     return false;
   }
   bool greedy = info.learning.node && info.learning.way == "greedy";
-  if (train && (greedy || request.function != "train_step")) {
+  if (train && (greedy || !request.trains())) {
     stateComplete = buildStep("train_step");
     if (!stateComplete && !inferAlone())
       return false;
@@ -38,8 +38,8 @@ bool Importer::buildFunctions() {
     return buildPrepare();
   if (request.infers())
     return buildInfer();
-  return greedy && isTrainStep(request.function) ? buildGreedyStep()
-                                                 : buildStep(request.function);
+  return greedy && request.trains() ? buildGreedyStep()
+                                    : buildStep(request.function);
 }
 
 void Importer::clearProgram() {

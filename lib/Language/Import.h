@@ -22,10 +22,15 @@ struct ImportRequest {
   /// `KEY=EXPR` of the command line, in order.
   std::vector<std::string> set;
   /// "train_step", in greedy learning also "train_step:STAGE" for each stage
-  /// but the first; "eval_step"; "infer" takes the model's inputs, and
+  /// but the first; "train_batch" is the same step on a batch that lies ready,
+  /// gathered and prepared; "eval_step"; "infer" takes the model's inputs, and
   /// "infer_stored" samples as the data set stores them, through `prepare`;
   /// "prepare" gives what training makes of them.
   std::string function = "train_step";
+  bool trains() const {
+    return function.compare(0, function.find(':'), "train_step") == 0 ||
+           function == "train_batch";
+  }
   bool infers() const {
     return function == "infer" || function == "infer_stored";
   }

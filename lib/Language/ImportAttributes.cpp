@@ -73,6 +73,8 @@ DictionaryAttr Importer::settingsAttribute() {
     Entries learn{builder, {}};
     learn.set("data", data.get());
     learn.set("batch", request.batch > 0 ? request.batch : info.batch);
+    if (info.accumulate > 1)
+      learn.set("accumulate", info.accumulate);
     learn.setIf("epochs", info.epochs);
     learn.setIf("steps", info.steps);
     learn.set("seed", info.seed);
@@ -127,6 +129,21 @@ DictionaryAttr Importer::settingsAttribute() {
   }
   if (!names.empty())
     out.set("names", builder.getArrayAttr(names));
+  SmallVector<Attribute> layerList;
+  for (const LayerRecord &layer : layers) {
+    if (!layer.type)
+      continue;
+    Entries entry{builder, {}};
+    entry.set("name", layer.path);
+    entry.set("dtype", elementName(layer.type.getElementType()));
+    SmallVector<Attribute> shape;
+    for (int64_t size : layer.type.getShape())
+      shape.push_back(builder.getI64IntegerAttr(size));
+    entry.set("shape", builder.getArrayAttr(shape));
+    layerList.push_back(entry.get());
+  }
+  if (!layerList.empty())
+    out.set("layers", builder.getArrayAttr(layerList));
   if (!info.labels.empty()) {
     Entries labels{builder, {}};
     for (const auto &[name, texts] : info.labels)
@@ -179,6 +196,12 @@ DictionaryAttr Importer::trainAttribute() {
     out.set("clip_norm", builder.getF64FloatAttr(*info.clipNorm));
   if (info.clipValue)
     out.set("clip_value", builder.getF64FloatAttr(*info.clipValue));
+  if (info.average)
+    out.set("average", builder.getF64FloatAttr(*info.average));
+  if (info.precision && !info.precision.isF32())
+    out.set("precision", TypeAttr::get(info.precision));
+  if (shardSizes.size() > 1)
+    out.set("shards", builder.getDenseI64ArrayAttr(shardSizes));
   return out.get();
 }
 

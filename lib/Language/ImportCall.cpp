@@ -185,7 +185,7 @@ Datum Importer::callBlock(Frame &caller, BlockRef ref,
     if (f->block == &block)
       return error(caller, span, "`" + block.name.text + "` calls itself",
                    "blocks are inlined: no recursion");
-  if (block.gradient && isTrainStep(request.function))
+  if (block.gradient && request.trains())
     return refuse(caller, span,
                   "a block with its own `gradient` is not supported yet");
 
@@ -228,9 +228,8 @@ Datum Importer::callBlock(Frame &caller, BlockRef ref,
   frame.caller = &caller;
   frame.callSpan = span;
   frame.root = frame.path = key;
-  frame.training = caller.training &&
-                   (caller.batched || !(named || again) ||
-                    !isInEvaluation(key, block.body));
+  frame.training = caller.training && (caller.batched || !(named || again) ||
+                                       !isInEvaluation(key, block.body));
   frame.reuse = caller.reuse || again;
   frame.batched = caller.batched;
   frame.stateBarrier = caller.stateBarrier;

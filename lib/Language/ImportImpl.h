@@ -151,19 +151,16 @@ struct Cut {
   std::string layer;
 };
 
-/// "train_step", or "train_step:STAGE" of greedy learning.
-inline bool isTrainStep(llvm::StringRef function) {
-  return function.split(':').first == "train_step";
-}
-
 /// What `train` and `infer` say. 0 and "" are what is not said.
 struct TrainInfo {
   std::string dataName;
   std::map<std::string, std::string> options;
   std::vector<SampleField> fields;
   int64_t batch = 0, epochs = 0, steps = 0, seed = 0, patience = 0,
-          checkpointEvery = 0, memoryBudget = 0;
+          checkpointEvery = 0, memoryBudget = 0, accumulate = 1, shards = 1;
   double validate = 0, mixup = 0;
+  std::optional<double> average;
+  mlir::Type precision; ///< of products; null: as the model says
   std::string monitor, initFrom, optimizer;
   std::optional<double> clipNorm, clipValue;
   /// The optimizer's values, and those that it has when nothing is said.
@@ -188,8 +185,8 @@ public:
   Result<ImportedProgram> run();
 
 private:
-  /// What diagnostics call the texts of overrides.
-  static constexpr const char *overrideName = "--set";
+  /// What diagnostics call the texts of overrides; those of values add the key.
+  static constexpr const char *overrideName = Sources::option;
 
   // ---- ImportSources.cpp: files and what the command line overrides ----
   bool load();
@@ -396,6 +393,9 @@ private:
   bool inferAlone();
   /// One of the training steps of greedy learning, with a `stage`.
   bool buildStep(const std::string &name, std::optional<size_t> stage = {});
+  /// The step on one shard of so many samples.
+  bool buildShard(const std::string &name, int64_t samples,
+                  std::optional<size_t> stage);
   bool buildGreedyStep();
   bool buildLosses(Frame &settings, bool lastGreedy, size_t layersOfModel,
                    mlir::Value &total);
@@ -413,6 +413,7 @@ private:
   void prune();
   void gatherSamples(Frame &frame);
   bool runPrepare(Frame &settings);
+  void takePreparedSamples();
   bool runModel(Frame &settings, const std::map<std::string, Datum> &inputs,
                 llvm::ArrayRef<ast::Argument> statics);
   void bindTermNames(Frame &frame);
@@ -435,6 +436,7 @@ private:
     std::string path;
     int parent = -1;
     mlir::Value value;
+    mlir::RankedTensorType type; ///< of the value, which may go
   };
   /// While it lives, operations are made in the layer.
   class InLayer {
@@ -557,6 +559,8 @@ private:
   /// In `prepare`: the seed of the epoch, and each sample's number.
   mlir::Value sampleSeed, sampleNumbers;
   int64_t samplesInBatch = 0;
+  /// Of the training step, in order.
+  llvm::SmallVector<int64_t> shardSizes;
   /// A first attempt with this many samples, a prime, finds what holds for the
   /// given batch by accident only: symbolic sizes never stretch, and print as
   /// their name. Its result is dropped.

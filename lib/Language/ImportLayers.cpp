@@ -23,9 +23,8 @@ bool Importer::isInEvaluation(const std::string &path,
       auto matches = [&](const std::string &key) {
         return matchesPattern(pattern.text, key);
       };
-      if (rule.eval &&
-          ((matches(keys[0]) && matches(keys[1])) ||
-           std::any_of(keys.begin() + 2, keys.end(), matches)))
+      if (rule.eval && ((matches(keys[0]) && matches(keys[1])) ||
+                        std::any_of(keys.begin() + 2, keys.end(), matches)))
         return true;
     }
   return false;
@@ -34,7 +33,7 @@ bool Importer::isInEvaluation(const std::string &path,
 Importer::InLayer::InLayer(Importer &importer, std::string path)
     : importer(importer), outer(importer.currentLayer) {
   importer.currentLayer = importer.layers.size();
-  importer.layers.push_back({std::move(path), outer, {}});
+  importer.layers.push_back({std::move(path), outer, {}, {}});
 }
 
 Importer::InLayer::~InLayer() {
@@ -47,8 +46,11 @@ void Importer::InLayer::setValue(const Datum &datum) {
   const Datum *one = &datum;
   if (datum.is(Datum::Kind::Results) && !datum.items.empty())
     one = &datum.items.front();
-  if (one->isTensor())
-    importer.layers[importer.currentLayer].value = one->tensor;
+  if (!one->isTensor())
+    return;
+  LayerRecord &layer = importer.layers[importer.currentLayer];
+  layer.value = one->tensor;
+  layer.type = one->tensorType();
 }
 
 void Importer::LayerListener::notifyOperationInserted(

@@ -284,7 +284,7 @@ bool Importer::readSettings() {
     bool optimizer = false;
     for (const ast::Setting &setting : train->settings.list)
       optimizer |= setting.keyword.text == "optimizer";
-    if (!optimizer && isTrainStep(request.function))
+    if (!optimizer && request.trains())
       error(frame, train->model.span, "`train` has no optimizer",
             "write `optimizer adam(lr: 1e-3)`");
     if (info.batch == 0)
@@ -303,7 +303,7 @@ bool Importer::readSettings() {
 }
 
 bool Importer::readTrainSetting(Frame &frame, const ast::Setting &setting) {
-  bool trains = isTrainStep(request.function);
+  bool trains = request.trains();
   if (auto *data = setting.as<ast::Data>())
     return readData(frame, *data);
   if (auto *prepare = setting.as<ast::Prepare>()) {
@@ -382,7 +382,7 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
   bool word =
       expr.is(ExprKind::Name) &&
       (key == "monitor" || key == "init_from" || key == "memory_budget") &&
-      sources.name(expr.span.file) == overrideName;
+      sources.isOption(expr.span.file);
   Datum datum = word ? Datum::string(expr.text) : value(frame, expr);
   if (datum.isPoison())
     return false;
@@ -409,8 +409,24 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
     out = datum.number();
     return true;
   };
+  // For what is not made for stages that learn by themselves.
+  auto endToEnd = [&] {
+    for (const ast::Setting &other : train->settings.list)
+      if (auto *learning = other.as<ast::Learning>())
+        if (trains && learning->name.text != "end_to_end") {
+          refuse(frame, node.keyword.span,
+                 "`" + key + "` with learning `" + learning->name.text +
+                     "` is not supported yet");
+          return false;
+        }
+    return true;
+  };
   if (key == "batch")
     return count(info.batch, 1);
+  if (key == "accumulate" || key == "shards") {
+    int64_t &parts = key == "shards" ? info.shards : info.accumulate;
+    return count(parts, 1) && (parts == 1 || endToEnd());
+  }
   if (key == "epochs")
     return count(info.epochs, 1);
   if (key == "steps")
@@ -453,23 +469,24 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
     if (!datum.isNumber() || datum.number() < 0 || datum.number() > 100)
       return wrong("a number from 0 to 100");
     info.mixup = datum.number();
-    for (const ast::Setting &other : train->settings.list)
-      if (auto *learning = other.as<ast::Learning>())
-        if (trains && info.mixup > 0 && learning->name.text != "end_to_end") {
-          refuse(frame, node.keyword.span,
-                 "`mixup` with learning `" + learning->name.text +
-                     "` is not supported yet");
-          return false;
-        }
+    return info.mixup == 0 || endToEnd();
+  }
+  if (key == "average") {
+    if (!datum.isNumber() || datum.number() < 0 || datum.number() >= 1)
+      return wrong("a number from 0 to below 1");
+    info.average = datum.number();
     return true;
   }
+  if (key == "precision") {
+    if (!datum.is(Datum::Kind::Dtype) ||
+        !(datum.dtype.isF32() || datum.dtype.isBF16() || datum.dtype.isF16()))
+      return wrong("f32, bf16 or f16");
+    info.precision = datum.dtype;
+    return !datum.dtype.isF16() || endToEnd(); // it scales the one loss
+  }
   // What changes nothing yet is refused, but for its neutral value.
-  bool neutral = (key == "accumulate" && datum.is(Datum::Kind::Int) &&
-                  datum.intValue == 1) ||
-                 (key == "precision" && datum.is(Datum::Kind::Dtype) &&
-                  datum.dtype.isF32()) ||
-                 (key == "numerics" && datum.is(Datum::Kind::String) &&
-                  datum.text == "strict");
+  bool neutral = key == "numerics" && datum.is(Datum::Kind::String) &&
+                 datum.text == "strict";
   if (neutral || !trains)
     return true;
   refuse(frame, node.keyword.span,

@@ -56,7 +56,7 @@ bool Importer::readLearning(Frame &frame, const ast::Learning &learning) {
   bool whole = way == "end_to_end";
   bool similar = way == "local_similarity";
   if (!whole && way != "decoupled" && way != "greedy" && !similar) {
-    bool trains = isTrainStep(request.function);
+    bool trains = request.trains();
     if (trains)
       refuse(frame, learning.name.span,
              "learning `" + way + "` is not supported yet");

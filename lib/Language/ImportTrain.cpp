@@ -101,7 +101,9 @@ void Importer::prune() {
       StringRef kind = ::mlir::cast<DictionaryAttr>(entry)
                            .getAs<StringAttr>("kind")
                            .getValue();
-      keep |= kind == "input" || kind == "indices";
+      // A batch that lies ready has no indices.
+      keep |= kind == "input" ||
+              (kind == "indices" && request.function != "train_batch");
     }
     if (keep)
       (input ? inputs : used).push_back(entry);
@@ -343,15 +345,45 @@ bool Importer::buildGreedyStep() {
   return false;
 }
 
+// The samples of a training step are cut into shards as even as can be, the
+// last of which may be smaller: a function for each size, which a pass puts
+// together.
 bool Importer::buildStep(const std::string &name, std::optional<size_t> stage) {
-  int64_t batch = request.batch > 0 ? request.batch : info.batch;
-  beginFunction(name, trial ? standInSamples : batch);
+  bool trains = name != "eval_step";
+  shardSizes.clear();
+  if (trial)
+    return buildShard(name, standInSamples, stage);
+  int64_t samples = request.batch > 0 ? request.batch
+                    : trains          ? info.batch * info.accumulate
+                                      : info.batch;
+  int64_t shards = trains ? info.shards * info.accumulate : 1;
+  int64_t size = (samples + shards - 1) / shards;
+  for (int64_t left = samples; left > 0; left -= size)
+    shardSizes.push_back(std::min(left, size));
+  bool uneven = shardSizes.back() != size && request.trains();
+  if (uneven && !buildShard(name + ".last", shardSizes.back(), stage))
+    return false;
+  return buildShard(name, size, stage);
+}
+
+/// Inputs in place of what was gathered and prepared, which then goes.
+void Importer::takePreparedSamples() {
+  for (auto &[name, datum] : samples)
+    if (datum.isTensor())
+      datum = Datum::of(addInput(datum.tensorType(), name, "input"));
+}
+
+bool Importer::buildShard(const std::string &name, int64_t count,
+                          std::optional<size_t> stage) {
+  beginFunction(name, count);
   Frame settings;
   settings.blockName = "train";
   settings.scope = mainScope;
-  settings.training = isTrainStep(name);
+  settings.training = name != "eval_step";
   if (!runPrepare(settings))
     return false;
+  if (request.function == "train_batch")
+    takePreparedSamples();
   if (settings.training && info.mixup > 0 && !mixSamples())
     return false;
   frozen = stage && *stage > 0;

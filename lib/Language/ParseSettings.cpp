@@ -9,10 +9,12 @@ using namespace varve::ast;
 
 const std::vector<std::string> &varve::ast::valueSettings() {
   static const std::vector<std::string> words = {
-      "accumulate", "batch",     "checkpoint_every", "clip_norm", "clip_value",
-      "epochs",     "init_from", "memory_budget",    "mixup",     "monitor",
-      "numerics",   "optimizer", "patience",         "precision", "schedule",
-      "seed",       "steps",     "tokenizer",        "validate"};
+      "accumulate", "average",       "batch",     "checkpoint_every",
+      "clip_norm",  "clip_value",    "epochs",    "init_from",
+      "mixup",      "memory_budget", "monitor",   "numerics",
+      "optimizer",  "patience",      "precision", "schedule",
+      "seed",       "shards",        "steps",     "tokenizer",
+      "validate"};
   return words;
 }
 

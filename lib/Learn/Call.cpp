@@ -97,8 +97,10 @@ Status Call::bindResult(const varve_tensor_desc &desc) {
   bool measured = desc.kind == VARVE_ARG_LOSS ||
                   desc.kind == VARVE_ARG_LOSS_PART ||
                   desc.kind == VARVE_ARG_METRIC;
-  if (!measured)
+  if (!measured) {
+    outputs[desc.name] = buffer;
     return {};
+  }
   if (typeOf(desc) != DType::F32 || desc.rank != 0)
     return Error{
         fmt::format("'{}' is {}, not f32[]", desc.name, describe(desc))};
@@ -132,6 +134,11 @@ Result<Call> Call::bind(Program &program, const varve_function_desc &function,
     return Error{
         fmt::format("'{}' takes no indices of a batch", function.name)};
   return call;
+}
+
+const void *Call::output(std::string_view name) const {
+  auto found = outputs.find(name);
+  return found == outputs.end() ? nullptr : found->second;
 }
 
 void Call::setEpoch(int64_t epoch) {

@@ -32,6 +32,8 @@ public:
   /// What is measured: "loss", then the parts of a loss of several, then the
   /// metrics.
   const std::vector<std::string> &measures() const { return names; }
+  /// The value of the last run's result of that name, if it has one.
+  const void *output(std::string_view name) const;
   /// The loss of the last run.
   double loss() const { return *values[0]; }
   /// Adds the last run's measures, weighted by its samples, to sums[i].
@@ -55,6 +57,7 @@ private:
   std::vector<int64_t *> epochBuffers;
   std::vector<std::string> names;
   std::vector<const float *> values;
+  std::map<std::string, const void *, std::less<>> outputs;
 };
 
 /// Fails where a hyperparameter is none of the function's, naming those.

@@ -108,6 +108,7 @@ Manifest::Train readTrain(const json &value, std::string &mistake) {
   if (const json *data = reader.find("data"))
     train.data = readData(*data, mistake);
   reader.read("batch", train.batch);
+  reader.read("accumulate", train.accumulate);
   reader.read("epochs", train.epochs);
   reader.read("steps", train.steps);
   reader.read("seed", train.seed);
@@ -158,6 +159,18 @@ Manifest::Stage readStage(const json &value, std::string &mistake) {
   return stage;
 }
 
+Manifest::LayerValue readLayerValue(const json &value, std::string &mistake) {
+  Manifest::LayerValue layer;
+  ObjectReader reader(value, "layers", mistake);
+  std::string type = "f32";
+  reader.read("name", layer.name);
+  reader.read("dtype", type);
+  reader.read("shape", layer.shape);
+  if (!parseDType(type, layer.type))
+    reader.fail("an element type", "dtype");
+  return layer;
+}
+
 } // namespace
 
 Result<Manifest> parseManifest(std::string_view text) {
@@ -168,6 +181,7 @@ Result<Manifest> parseManifest(std::string_view text) {
   std::string mistake;
   ObjectReader reader(root, "manifest", mistake);
   reader.read("model", manifest.model);
+  reader.read("operations", manifest.operations);
   if (const json *train = reader.find("train"))
     manifest.train = readTrain(*train, mistake);
   if (const json *names = reader.find("names"))
@@ -180,6 +194,9 @@ Result<Manifest> parseManifest(std::string_view text) {
   if (const json *stages = reader.find("stages"))
     for (const json &stage : *stages)
       manifest.stages.push_back(readStage(stage, mistake));
+  if (const json *layers = reader.find("layers"); layers)
+    for (const json &layer : *layers)
+      manifest.layers.push_back(readLayerValue(layer, mistake));
   if (const json *hyper = reader.find("hyper"))
     for (const auto &[name, value] : hyper->items())
       ObjectReader(*hyper, "hyper", mistake)

@@ -25,6 +25,7 @@ struct Manifest {
   struct Train {
     Data data;
     int64_t batch = 0;
+    int64_t accumulate = 1;        ///< batches to a step
     int64_t epochs = 0, steps = 0; ///< one of them; both 0: one epoch
     int64_t seed = 0;
     double validate = 0;
@@ -61,9 +62,18 @@ struct Manifest {
     int64_t peakBytes = 0; ///< of activations; 0: not known
   };
   std::vector<Stage> stages; ///< empty: it learns end to end
+  /// What a layer of the text gives, at the batch of the artifact.
+  struct LayerValue {
+    std::string name;
+    DType type = DType::F32;
+    std::vector<int64_t> shape;
+  };
+  std::vector<LayerValue> layers; ///< in the order of the text
 
   std::map<std::string, double> hyper;
   std::map<std::string, std::vector<std::string>> labels; ///< of outputs
+  /// What the numbers that "find_nan" gives stand for.
+  std::vector<std::string> operations;
 };
 
 /// Fails on what is no JSON or has values of wrong kinds.

@@ -120,6 +120,14 @@ const varve_function_desc *Program::find(const std::string &name,
 
 const varve_artifact &Program::artifact() const { return *impl->artifacts[0]; }
 const Manifest &Program::manifest() const { return impl->manifest; }
+Result<Manifest> Program::manifestOf(const std::string &name,
+                                     int64_t batch) const {
+  for (const varve_artifact *artifact : impl->artifacts)
+    if (varve_find_function(artifact, name.c_str(), batch))
+      return parseManifest(artifact->manifest);
+  return Error{fmt::format("{} is not loaded", describe({name, {batch}}))};
+}
+
 varve_session *Program::session() const { return impl->session; }
 varve_team *Program::team() const { return impl->team; }
 double Program::sourceSeconds() const { return impl->sourceSeconds; }

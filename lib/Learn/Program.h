@@ -50,6 +50,8 @@ public:
   /// The artifact loaded first: state table, digest, name.
   const varve_artifact &artifact() const;
   const Manifest &manifest() const;
+  /// The manifest of the artifact that holds a function, which is loaded.
+  Result<Manifest> manifestOf(const std::string &name, int64_t batch) const;
   varve_session *session() const;
   varve_team *team() const;
   /// Time spent in the source so far: compilation, mostly.

@@ -44,17 +44,21 @@ Result<TrainSettings> decideSettings(const Manifest &manifest,
   if (!manifest.train)
     return Error{fmt::format("model '{}' has no train block", manifest.model)};
   TrainSettings settings;
+  const int64_t accumulate = std::max<int64_t>(manifest.train->accumulate, 1);
+  std::optional<int64_t> batch = options.batch;
+  if (batch && *batch > 0 && *batch <= INT64_MAX / accumulate)
+    *batch *= accumulate;
   if (checkpoint) {
     settings = *checkpoint;
     for (const Status &agrees :
-         {mustAgree("batch", options.batch, settings.batch),
+         {mustAgree("batch", batch, settings.batch),
           mustAgree("seed", options.seed, settings.seed),
           mustAgree("validate", options.validate, settings.validate)})
       if (!agrees)
         return agrees.error();
   } else {
     const Manifest::Train &train = *manifest.train;
-    settings.batch = options.batch.value_or(train.batch);
+    settings.batch = batch.value_or(train.batch * accumulate);
     settings.epochs = train.epochs;
     settings.steps = train.steps;
     settings.seed = options.seed.value_or(train.seed);

@@ -15,7 +15,7 @@ namespace varve {
 /// All values decided. A checkpoint holds them, so that a resumed run goes on
 /// with them.
 struct TrainSettings {
-  int64_t batch = 0;
+  int64_t batch = 0;  ///< samples in a step, all that are accumulated
   int64_t epochs = 0; ///< 0: `steps` decides
   int64_t steps = 0;  ///< 0: `epochs` decides
   int64_t seed = 0;

@@ -41,6 +41,7 @@ private:
   Result<Next> runEpoch();
   Result<Next> afterStep(const Call &call, Clock::time_point start,
                          int64_t firstStep);
+  Status checkNumbers(const Call &call) const;
   Result<Next> endEpoch(double seconds, int64_t samplesSeen);
   Status judge(const std::vector<Measure> &measures);
   Status finish();
@@ -150,6 +151,7 @@ Status Trainer::checkPlaces() const {
 
 Status Trainer::bindSteps() {
   const TrainSettings &settings = progress.settings;
+  const int64_t accumulate = program.manifest().train->accumulate;
   Split split = splitSamples(data.samples, settings.validate,
                              static_cast<uint64_t>(settings.seed));
   auto count = static_cast<int64_t>(split.train.size());
@@ -183,7 +185,7 @@ Status Trainer::bindSteps() {
   if (split.validation.empty())
     return {};
   auto evaluator = Evaluator::create(program, data, std::move(split.validation),
-                                     batch, stepSettings());
+                                     batch / accumulate, stepSettings());
   if (!evaluator)
     return evaluator.error();
   validation = std::move(*evaluator);
@@ -207,10 +209,15 @@ Status Trainer::bindStage() {
     request.batches.push_back(batch);
   if (count % batch)
     request.batches.push_back(count % batch);
-  if (Status got = program.require(request); !got)
+  // Each artifact of "find_nan" has its own list of operations.
+  if (options.debugNan)
+    request.function.replace(0, std::string("train_step").size(), "find_nan");
+  else if (Status got = program.require(request); !got)
     return got;
   for (int64_t size : request.batches) {
-    const varve_function_desc &function = *program.find(name, size);
+    if (Status got = program.require({request.function, {size}}); !got)
+      return got;
+    const varve_function_desc &function = *program.find(request.function, size);
     const TrainSettings &settings = progress.settings;
     if (Status known = checkHyper(function, settings.hyper); !known)
       return known;
@@ -330,15 +337,49 @@ Result<Trainer::Next> Trainer::runEpoch() {
                   end - firstStep * progress.settings.batch);
 }
 
+/// An error where the loss is no finite number, or, with --debug-nan, where a
+/// NaN or an infinity gets into the state.
+Status Trainer::checkNumbers(const Call &call) const {
+  if (!options.debugNan && std::isfinite(call.loss()))
+    return {}; // as a rule; what follows allocates
+  std::string where = fmt::format("step {} (epoch {})", progress.totalSteps,
+                                  progress.epoch + 1);
+  if (!options.debugNan)
+    return Error{fmt::format("the loss is {} at {}", call.loss(), where)};
+  const void *stays = call.output("nan_stays");
+  const void *nan = call.output("first_nan");
+  const void *infinite = call.output("first_infinite");
+  if (!stays || !nan || !infinite)
+    return Error{"the artifact does not say where a NaN comes from",
+                 ErrorKind::Unsupported};
+  if (!*static_cast<const uint8_t *>(stays))
+    return {};
+  auto manifest = program.manifestOf("find_nan", call.batch());
+  if (!manifest)
+    return manifest.error();
+  auto describe = [&](const void *number) -> std::string {
+    auto at = *static_cast<const uint64_t *>(number);
+    return at < manifest->operations.size() ? manifest->operations[at] : "";
+  };
+  std::string text =
+      std::isfinite(call.loss())
+          ? fmt::format("{} makes what is no finite number", where)
+          : fmt::format("the loss is {} at {}", call.loss(), where);
+  std::string made = describe(nan), grown = describe(infinite);
+  if (!made.empty())
+    text += "; the first with a NaN is " + made;
+  if (!grown.empty() && grown != made)
+    text += "; the first that is infinite is " + grown;
+  return Error{text};
+}
+
 Result<Trainer::Next> Trainer::afterStep(const Call &call,
                                          Clock::time_point start,
                                          int64_t firstStep) {
   ++progress.step;
   ++progress.totalSteps;
-  if (!std::isfinite(call.loss()))
-    return Error{fmt::format("the loss is {} at step {} (epoch {})",
-                             call.loss(), progress.totalSteps,
-                             progress.epoch + 1)};
+  if (Status fine = checkNumbers(call); !fine)
+    return fine.error();
   call.accumulate(progress.sums.data());
   if (options.observer) {
     int64_t batch = progress.settings.batch;
@@ -438,8 +479,7 @@ Status Trainer::finish() {
   if (!best.empty())
     best.restore(program);
   if (!options.out.empty())
-    if (Status saved = saveWeights(program, options.out, options.names);
-        !saved)
+    if (Status saved = saveWeights(program, options.out, options.names); !saved)
       return saved;
   if (!test)
     return {};
@@ -448,7 +488,9 @@ Status Trainer::finish() {
   std::vector<int64_t> all(static_cast<size_t>(test->samples));
   std::iota(all.begin(), all.end(), int64_t(0));
   auto evaluator = Evaluator::create(program, *test, std::move(all),
-                                     progress.settings.batch, stepSettings());
+                                     progress.settings.batch /
+                                         program.manifest().train->accumulate,
+                                     stepSettings());
   if (!evaluator)
     return evaluator.error();
   for (auto &[name, value] : evaluator->run(progress.epoch))

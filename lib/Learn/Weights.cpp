@@ -4,6 +4,7 @@
 #include "Support/Torch.h"
 #include <cstring>
 #include <fmt/format.h>
+#include <optional>
 #include <set>
 #include <string_view>
 
@@ -12,6 +13,16 @@ namespace varve {
 bool isWeight(const varve_state_desc &state) {
   return (state.role == VARVE_PARAM || state.role == VARVE_RUNNING) &&
          std::string_view(state.name).substr(0, 6) != "stage.";
+}
+
+/// The moving average of state variable `index`, if it has one.
+static std::optional<int64_t> averageOf(const varve_artifact &artifact,
+                                        int64_t index) {
+  for (int64_t i = 0; i < artifact.states; ++i)
+    if (artifact.state[i].role == VARVE_AVERAGE && artifact.state[i].of &&
+        std::string_view(artifact.state[i].of) == artifact.state[index].name)
+      return i;
+  return std::nullopt;
 }
 
 namespace {
@@ -142,7 +153,8 @@ Status saveWeights(const Program &program, const std::string &path,
     const varve_state_desc &state = artifact.state[i];
     if (!isWeight(state))
       continue;
-    values.push_back(program.exportState(i));
+    // What evaluation sees: the average where there is one.
+    values.push_back(program.exportState(averageOf(artifact, i).value_or(i)));
     entries.push_back({map ? theirName(*map, state.name) : state.name,
                        values.back().type, values.back().shape,
                        values.back().data.data()});

@@ -21,7 +21,7 @@ Result<const Manifest::NameMap *> findNames(const Program &program,
                                             const std::string &names);
 
 /// Writes the weights, whole or not at all, under the names of the model's map
-/// `names`; empty: its own.
+/// `names`; empty: its own. Where a parameter has a moving average, that.
 Status saveWeights(const Program &program, const std::string &path,
                    const std::string &names = "");
 

@@ -47,9 +47,11 @@ void varve::addPhase(OpPassManager &pm, Phase phase,
     pm.addNestedPass<ProgramOp>(createPartition());
     return;
   case Phase::Differentiate:
+    pm.addNestedPass<ProgramOp>(createSetPrecision());
     pm.addNestedPass<ProgramOp>(createDifferentiate());
     if (enabled("checkpoint-activations"))
       pm.addNestedPass<ProgramOp>(createCheckpointActivations());
+    pm.addNestedPass<ProgramOp>(createFoldShards());
     return;
   case Phase::Update:
     pm.addNestedPass<ProgramOp>(createUpdate());
@@ -58,6 +60,8 @@ void varve::addPhase(OpPassManager &pm, Phase phase,
     pm.addPass(createCSEPass());
     if (enabled("choose-layouts"))
       pm.addNestedPass<ProgramOp>(createChooseLayouts());
+    if (options.findNan)
+      pm.addNestedPass<ProgramOp>(createFindNan());
     return;
   case Phase::Lower:
     pm.addPass(createConvertVarveToLinalg());

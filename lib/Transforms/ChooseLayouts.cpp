@@ -16,16 +16,22 @@ namespace varve {
 /// Columns of one panel: two registers of 16.
 constexpr int64_t kPanel = 32;
 
+/// Whether a product's right side is `value`, as it is or cast.
+static bool isRightSide(Value value) {
+  return llvm::any_of(value.getUses(), [](OpOperand &use) {
+    Operation *user = use.getOwner();
+    if (auto cast = dyn_cast<CastOp>(user))
+      return isRightSide(cast);
+    return isa<MatmulOp>(user) && use.getOperandNumber() == 1;
+  });
+}
+
 static bool isTransposedRightSide(Value parameter) {
-  for (Operation *user : parameter.getUsers()) {
-    auto transpose = dyn_cast<TransposeOp>(user);
-    if (!transpose)
-      continue;
-    for (OpOperand &use : transpose->getUses())
-      if (isa<MatmulOp>(use.getOwner()) && use.getOperandNumber() == 1)
-        return true;
-  }
-  return false;
+  return llvm::any_of(parameter.getUsers(), [](Operation *user) {
+    if (auto cast = dyn_cast<CastOp>(user))
+      return isTransposedRightSide(cast);
+    return isa<TransposeOp>(user) && isRightSide(user->getResult(0));
+  });
 }
 
 /// The axis of the channels that the first convolution by this weight makes, or
@@ -67,6 +73,9 @@ struct ChooseLayoutsPass
       for (auto [i, use] : llvm::enumerate(func.getUses())) {
         auto state =
             symbols.lookup<StateOp>(cast<FlatSymbolRefAttr>(use).getValue());
+        // Evaluation reads the average in the parameter's place.
+        if (state.getRole() == "average")
+          state = symbols.lookup<StateOp>(*state.getOf());
         Value value = func.getBody().getArgument(func.getNumInputs() + i);
         if (state.getRole() != "param")
           continue;

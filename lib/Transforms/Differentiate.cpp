@@ -2,6 +2,7 @@
 // to the results, last to first; each adds to the cotangents of its operands
 // by its own rule.
 #include "varve/Transforms/Differentiate.h"
+#include "Transforms/Optimizer.h"
 #include "Transforms/Patterns.h"
 #include "varve/Dialect/Kernel/Place.h"
 #include "varve/Dialect/Varve/Stage.h"
@@ -143,10 +144,15 @@ static Value oneLike(ImplicitLocOpBuilder &b, Value loss) {
 
 /// The gradients of `loss` before `end`. What they are made of says so.
 static FailureOr<SmallVector<Value>> gradientsOf(Operation *end, Value loss,
-                                                 ArrayRef<Value> parameters) {
+                                                 ArrayRef<Value> parameters,
+                                                 Value scale = {}) {
   ImplicitLocOpBuilder b(end->getLoc(), end);
   Operation *last = end->getPrevNode();
-  auto gradients = buildGradients(b, {loss}, {oneLike(b, loss)}, parameters);
+  Value cotangent = oneLike(b, loss);
+  if (scale)
+    cotangent = CastOp::create(
+        b, scale, cast<RankedTensorType>(loss.getType()).getElementType());
+  auto gradients = buildGradients(b, {loss}, {cotangent}, parameters);
   if (succeeded(gradients))
     for (Operation *op = last ? last->getNextNode() : &end->getBlock()->front();
          op != end; op = op->getNextNode())
@@ -218,7 +224,10 @@ struct DifferentiatePass
       parameters.push_back(value);
       names.push_back(name);
     }
-    auto gradients = gradientsOf(end, loss, parameters);
+    Value cotangent;
+    if (auto scale = getOperation().lookupSymbol<StateOp>(kLossScale))
+      cotangent = func.addUse(scale);
+    auto gradients = gradientsOf(end, loss, parameters, cotangent);
     if (failed(gradients))
       return failure();
     addResults(func, *gradients, names);

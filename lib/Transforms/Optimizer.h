@@ -21,6 +21,11 @@ struct OptimizerKind {
   llvm::SmallVector<llvm::StringRef> slots() const;
 };
 
+/// State of f16: the loss is multiplied by it before it is differentiated.
+inline constexpr llvm::StringRef kLossScale = "step:loss_scale";
+/// How many steps were without overflow since it last changed.
+inline constexpr llvm::StringRef kFiniteSteps = "step:finite_steps";
+
 /// What one parameter's step reads. Scalars are f32[].
 struct StepInputs {
   mlir::Value parameter, gradient;

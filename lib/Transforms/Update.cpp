@@ -1,5 +1,5 @@
 // From gradients to new values of the parameters: slots, hyperparameters,
-// schedule, clipping and the optimizer's formula.
+// schedule, clipping, the optimizer's formula, the scale of the loss, averages.
 #include "Transforms/Optimizer.h"
 #include "Transforms/Patterns.h"
 #include "varve/Dialect/Kernel/Place.h"
@@ -49,6 +49,14 @@ private:
   FloatAttr numberOf(DictionaryAttr values, StringRef key);
   void clip(MutableArrayRef<Gradient> gradients);
   void update(MutableArrayRef<Gradient> gradients, Value step);
+  void unscale();
+  Value choose(Value x, Value old);
+  void updateScale();
+  void average(StateOp parameter, Value value);
+  void setState(StateOp state, Value value) {
+    updates.push_back(FlatSymbolRefAttr::get(state.getSymNameAttr()));
+    updated.push_back(value);
+  }
   Value constant(RankedTensorType type, double value) {
     auto element = type.getElementType();
     Attribute scalar =
@@ -57,10 +65,19 @@ private:
             : Attribute(IntegerAttr::get(element, int64_t(value)));
     return ConstantOp::create(b, type, DenseElementsAttr::get(type, scalar));
   }
+  Value castTo(Value x, Type element) {
+    if (elementOf(x) == element)
+      return x;
+    return CastOp::create(b, x, element);
+  }
   Value spread(Value scalar, Value like) {
-    auto shape = cast<RankedTensorType>(like.getType()).getShape();
-    return BroadcastOp::create(b, scalar, b.getDenseI64ArrayAttr(shape),
+    auto type = cast<RankedTensorType>(like.getType());
+    return BroadcastOp::create(b, castTo(scalar, type.getElementType()),
+                               b.getDenseI64ArrayAttr(type.getShape()),
                                DenseI64ArrayAttr());
+  }
+  static Type elementOf(Value x) {
+    return cast<RankedTensorType>(x.getType()).getElementType();
   }
 
   ProgramOp program;
@@ -70,6 +87,7 @@ private:
   ImplicitLocOpBuilder b;
   SmallVector<Gradient> gradients;
   Value schedule;
+  Value scale, finite; ///< of f16, else null
   llvm::StringMap<Value> hypers;
   /// Of the return, as they grow.
   SmallVector<Attribute> infos, updates;
@@ -177,10 +195,15 @@ void UpdateBuilder::clip(MutableArrayRef<Gradient> gradients) {
     }
   }
   if (auto limit = train.getAs<FloatAttr>("clip_norm")) {
-    // Per-parameter sums in declaration order.
+    // Per-parameter sums in declaration order; in f64 if a gradient is.
+    Type element = b.getF32Type();
+    for (Gradient &g : gradients)
+      if (elementOf(g.value).isF64())
+        element = b.getF64Type();
     Value total;
     for (Gradient &g : gradients) {
-      Value square = MulOp::create(b, g.value, g.value);
+      Value wide = castTo(g.value, element);
+      Value square = MulOp::create(b, wide, wide);
       int64_t rank = cast<RankedTensorType>(square.getType()).getRank();
       auto axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
       Value sum = SumOp::create(b, square, axes, false);
@@ -191,7 +214,8 @@ void UpdateBuilder::clip(MutableArrayRef<Gradient> gradients) {
     auto type = cast<RankedTensorType>(total.getType());
     Value norm =
         AddOp::create(b, SqrtOp::create(b, total), constant(type, 1e-6));
-    Value high = hyperInput("clip_norm", limit.getValueAsDouble());
+    Value high =
+        castTo(hyperInput("clip_norm", limit.getValueAsDouble()), element);
     Value factor =
         MinimumOp::create(b, DivOp::create(b, high, norm), constant(type, 1));
     for (Gradient &g : gradients)
@@ -199,11 +223,87 @@ void UpdateBuilder::clip(MutableArrayRef<Gradient> gradients) {
   }
 }
 
+// Gradients come multiplied by the scale. Where one of them overflowed, nothing
+// is updated, and the scale gets smaller (Micikevicius et al. 2018).
+void UpdateBuilder::unscale() {
+  auto state = program.lookupSymbol<StateOp>(kLossScale);
+  if (!state)
+    return;
+  scale = func.addUse(state);
+  Value inverse = DivOp::create(
+      b, constant(cast<RankedTensorType>(scale.getType()), 1), scale);
+  for (Gradient &g : gradients) {
+    // What is no number or infinite differs from itself less itself.
+    Value zero = SubOp::create(b, g.value, g.value);
+    Value same = CompareOp::create(
+        b, zero, constant(cast<RankedTensorType>(zero.getType()), 0), "eq");
+    int64_t rank = cast<RankedTensorType>(same.getType()).getRank();
+    auto axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
+    Value all = AllOp::create(b, same, axes, false);
+    finite = finite ? AndOp::create(b, finite, all).getResult() : all;
+    g.value = MulOp::create(b, g.value, spread(inverse, g.value));
+  }
+  infos.push_back(
+      b.getDictionaryAttr({b.getNamedAttr("name", b.getStringAttr("finite")),
+                           b.getNamedAttr("kind", b.getStringAttr("finite"))}));
+  results.push_back(finite);
+}
+
+/// The new value where all gradients are finite, else the old one.
+Value UpdateBuilder::choose(Value x, Value old) {
+  if (!finite)
+    return x;
+  auto type = cast<RankedTensorType>(x.getType());
+  Value condition = BroadcastOp::create(
+      b, finite, b.getDenseI64ArrayAttr(type.getShape()), DenseI64ArrayAttr());
+  return WhereOp::create(b, condition, x, old);
+}
+
+// Halved after an overflow, doubled after 2000 steps without one.
+void UpdateBuilder::updateScale() {
+  if (!finite)
+    return;
+  auto countState = program.lookupSymbol<StateOp>(kFiniteSteps);
+  Value count = func.addUse(countState);
+  auto real = cast<RankedTensorType>(scale.getType());
+  auto whole = cast<RankedTensorType>(count.getType());
+  Value next = AddOp::create(b, count, constant(whole, 1));
+  Value full = CompareOp::create(b, next, constant(whole, 2000), "ge");
+  Value grown = MinimumOp::create(b, MulOp::create(b, scale, constant(real, 2)),
+                                  constant(real, 0x1p24));
+  Value shrunk = MaximumOp::create(
+      b, MulOp::create(b, scale, constant(real, 0.5)), constant(real, 1));
+  Value none = constant(whole, 0);
+  Value kept = WhereOp::create(b, full, grown, scale);
+  Value steps = WhereOp::create(b, full, none, next);
+  setState(program.lookupSymbol<StateOp>(kLossScale),
+           WhereOp::create(b, finite, kept, shrunk));
+  setState(countState, WhereOp::create(b, finite, steps, none));
+}
+
+/// decay * old + (1 - decay) * new
+void UpdateBuilder::average(StateOp parameter, Value value) {
+  auto decay = train.getAs<FloatAttr>("average");
+  if (!decay)
+    return;
+  auto state = program.lookupSymbol<StateOp>(
+      slotName(parameter.getSymName(), "average"));
+  Value old = func.addUse(state);
+  Value d = hyperInput("average", decay.getValueAsDouble());
+  Value rest =
+      SubOp::create(b, constant(cast<RankedTensorType>(d.getType()), 1), d);
+  Value kept = MulOp::create(b, spread(d, old), old);
+  setState(state,
+           AddOp::create(b, kept, MulOp::create(b, spread(rest, old), value)));
+}
+
 /// The optimizer's step for one stage.
 void UpdateBuilder::update(MutableArrayRef<Gradient> gradients, Value step) {
   clip(gradients);
   for (Gradient &g : gradients) {
     StringRef name = g.parameter.getSymName();
+    b.setLoc(NameLoc::get(b.getStringAttr("update of " + name),
+                          func.getReturn().getLoc()));
     auto hyperOf = [&](StringRef key) { return hyper(g, key); };
     StepInputs in;
     in.parameter = func.getUse(name);
@@ -221,10 +321,11 @@ void UpdateBuilder::update(MutableArrayRef<Gradient> gradients, Value step) {
     OptimizerKind own = kind;
     own.nesterov = flag(g, "nesterov");
     SmallVector<Value> values = buildStep(b, own, in);
-    updates.push_back(FlatSymbolRefAttr::get(g.parameter.getSymNameAttr()));
-    for (StateOp slot : slots)
-      updates.push_back(FlatSymbolRefAttr::get(slot.getSymNameAttr()));
-    llvm::append_range(updated, values);
+    values[0] = choose(values[0], in.parameter);
+    setState(g.parameter, values[0]);
+    for (auto [i, slot] : llvm::enumerate(slots))
+      setState(slot, choose(values[i + 1], in.slots[i]));
+    average(g.parameter, values[0]);
   }
 }
 
@@ -236,6 +337,7 @@ LogicalResult UpdateBuilder::run() {
       return func.emitOpError("has gradients but no counter @step");
     Value old = func.addUse(counter);
     Value step;
+    unscale();
     // A stage's step follows its gradients, before the next stage begins.
     MutableArrayRef<Gradient> rest = gradients;
     while (!rest.empty()) {
@@ -260,8 +362,8 @@ LogicalResult UpdateBuilder::run() {
       }
       rest = rest.drop_front(own.size());
     }
-    updates.push_back(FlatSymbolRefAttr::get(counter.getSymNameAttr()));
-    updated.push_back(step);
+    updateScale();
+    setState(counter, choose(step, old));
   }
 
   func.setResultsAttr(b.getArrayAttr(infos));
@@ -287,12 +389,29 @@ static void declareSlots(ProgramOp program, const OptimizerKind &kind) {
     if (state.getRole() != "param" || frozen.match(name) ||
         !isa<FloatType>(state.getTensorType().getElementType()))
       continue;
-    for (StringRef slot : kind.slots()) {
+    auto declare = [&](StringRef slot, StringRef role) {
       auto made = StateOp::create(b, state.getLoc(), slotName(name, slot),
-                                  state.getTensorType(), "slot");
+                                  state.getTensorType(), role);
       made.setOfAttr(FlatSymbolRefAttr::get(state.getSymNameAttr()));
-    }
+      return made;
+    };
+    for (StringRef slot : kind.slots())
+      declare(slot, "slot");
+    if (program.getTrainAttr().get("average"))
+      declare("average", "average").setInit("copy");
   }
+}
+
+// Evaluation and inference see the averages of the parameters.
+static void readAverages(ProgramOp program, FuncOp func) {
+  SmallVector<Attribute> uses;
+  for (auto use : func.getUses().getAsRange<FlatSymbolRefAttr>()) {
+    auto state =
+        program.lookupSymbol<StateOp>(slotName(use.getValue(), "average"));
+    uses.push_back(state ? FlatSymbolRefAttr::get(state.getSymNameAttr())
+                         : use);
+  }
+  func.setUsesAttr(ArrayAttr::get(func.getContext(), uses));
 }
 
 /// Stages have done their work: what they compute goes back into the function,
@@ -333,8 +452,10 @@ struct UpdatePass : public varve::impl::UpdateBase<UpdatePass> {
       return signalPassFailure();
     declareSlots(program, *kind);
     for (FuncOp func : functions) {
-      if (!func.getLearns())
+      if (!func.getLearns()) {
+        readAverages(program, func);
         continue;
+      }
       if (failed(UpdateBuilder(program, func, *kind).run()))
         return signalPassFailure();
       inlineStages(func);

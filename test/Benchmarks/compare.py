@@ -9,8 +9,9 @@ that a slow moment of the machine meets each alike, and medians over rounds.
 PEERS holds jax_peer.py and torch_peer.py, which print one line of fields parted
 by tabs, the fourth the median in ms; ENVS holds a virtual environment for each,
 jax/ and torch/. Prints a table in Markdown. Every process is pinned to its first
-CPUs. Times are of one step, in ms, with the gather of the batch (Varve's is a
-part of the step; the peers' batches lie ready), and of an epoch of 469 steps.
+CPUs. Times are in ms, of one step and of an epoch of 469 steps. The peers'
+batches lie ready; Varve's step is timed with the gather of its batch from the
+stored bytes, which is a part of it in training, and without.
 """
 
 import argparse
@@ -47,10 +48,12 @@ def peer(options, name, workload, threads):
     return float(output(command, threads).splitlines()[-1].split("\t")[3])
 
 
-def varve(options, workload, threads):
+def varve(options, workload, threads, gather=True):
     file = WORKLOADS[workload][1]
     model = os.path.join(EXAMPLES, file)
     flags = ["--threads", str(threads), "--json"]
+    if not gather:
+        flags.append("--no-gather")
     if workload != "epoch":
         text = output([options.varve, "bench", model] + flags, threads)
         return json.loads(text.splitlines()[-1])["median_ms"]
@@ -80,13 +83,18 @@ def main():
     parser.add_argument("--threads", default="1,2")
     options = parser.parse_args()
 
-    print("| workload | threads | Varve ms | JAX ms | PyTorch ms | the faster / Varve |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| workload | threads | Varve ms | without gather | JAX ms | PyTorch ms "
+        "| the faster / Varve | without gather |"
+    )
+    print("|---|---|---|---|---|---|---|---|")
     for workload in options.workloads.split(","):
         for threads in (int(t) for t in options.threads.split(",")):
-            times = {"varve": [], "jax": [], "torch": []}
+            times = {"varve": [], "ready": [], "jax": [], "torch": []}
             for _ in range(options.rounds):
                 times["varve"].append(varve(options, workload, threads))
+                if workload != "epoch":
+                    times["ready"].append(varve(options, workload, threads, False))
                 for name in ("jax", "torch"):
                     times[name].append(
                         peer(options, name, WORKLOADS[workload][0], threads)
@@ -94,9 +102,14 @@ def main():
             ours, jax, torch = (
                 statistics.median(times[n]) for n in ("varve", "jax", "torch")
             )
+            peers = min(jax, torch)
+            ready, ratio = "", ""
+            if times["ready"]:
+                time = statistics.median(times["ready"])
+                ready, ratio = f"{time:.3f}", f"{peers / time:.2f}x"
             print(
-                f"| {workload} | {threads} | {ours:.3f} | {jax:.3f} | {torch:.3f} "
-                f"| {min(jax, torch) / ours:.2f}x |",
+                f"| {workload} | {threads} | {ours:.3f} | {ready} | {jax:.3f} "
+                f"| {torch:.3f} | {peers / ours:.2f}x | {ratio} |",
                 flush=True,
             )
 

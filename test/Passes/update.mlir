@@ -56,3 +56,57 @@ varve.program @adam attributes {train = {optimizer = {name = "adam",
     varve.return %l, %x : tensor<f32>, tensor<4xf32>
   }
 }
+
+// -----
+
+// The average begins as its parameter and is what evaluation reads.
+// CHECK-LABEL: varve.program @averaged
+// CHECK:         varve.state @"w:average" : tensor<4xf32> {init = "copy", of = @w, role = "average"}
+// CHECK:         varve.func @infer
+// CHECK-SAME:      uses(%{{[^ ]*}} = @"w:average": tensor<4xf32>)
+// CHECK:         varve.func @train_step
+// CHECK-SAME:      %[[D:[^:]*]]: tensor<f32> {default = 9.000000e-01 : f64, kind = "hyper", name = "average"}
+// CHECK-SAME:      %[[OLD:[^ ]*]] = @"w:average"
+// CHECK-SAME:      updates(@w, @"w:average", @step)
+// CHECK:         %[[NEW:.*]] = varve.sub
+// CHECK:         varve.mul %{{.*}}, %[[OLD]]
+// CHECK:         varve.mul %{{.*}}, %[[NEW]]
+varve.program @averaged attributes {train = {average = 0.9 : f64,
+    optimizer = {name = "sgd", lr = 0.1 : f64}}} {
+  varve.state @w : tensor<4xf32> {role = "param"}
+  varve.state @step : tensor<i64> {role = "counter"}
+  varve.func @infer(%x: tensor<4xf32> {kind = "input", name = "x"})
+      uses(%w = @w : tensor<4xf32>) -> ({kind = "output", name = "y"}) {
+    %p = varve.mul %w, %x : tensor<4xf32>
+    varve.return %p : tensor<4xf32>
+  }
+  varve.func @train_step(%x: tensor<4xf32> {kind = "input", name = "x"})
+      uses(%w = @w : tensor<4xf32>)
+      -> ({kind = "loss", name = "loss"}, {kind = "gradient", name = "g", of = @w})
+      attributes {learns} {
+    %p = varve.mul %w, %x : tensor<4xf32>
+    %l = varve.sum %p {axis = array<i64: 0>} : tensor<4xf32> -> tensor<f32>
+    varve.return %l, %x : tensor<f32>, tensor<4xf32>
+  }
+}
+
+// -----
+
+// Clipping parameters of other types: limits are cast, the norm is in f64.
+// CHECK-LABEL: varve.program @clipped
+// CHECK:         varve.cast %{{.*}} {to = f64} : tensor<f16> -> tensor<f64>
+// CHECK:         varve.sqrt %{{.*}} : tensor<f64>
+varve.program @clipped attributes {train = {clip_norm = 0.5 : f64,
+    clip_value = 0.1 : f64, optimizer = {name = "sgd", lr = 0.1 : f64}}} {
+  varve.state @h : tensor<f16> {role = "param"}
+  varve.state @d : tensor<4xf64> {role = "param"}
+  varve.state @step : tensor<i64> {role = "counter"}
+  varve.func @train_step()
+      uses(%h = @h : tensor<f16>, %d = @d : tensor<4xf64>)
+      -> ({kind = "loss", name = "loss"}, {kind = "gradient", name = "h", of = @h},
+          {kind = "gradient", name = "d", of = @d})
+      attributes {learns} {
+    %l = varve.constant dense<0.0> : tensor<f32>
+    varve.return %l, %h, %d : tensor<f32>, tensor<f16>, tensor<4xf64>
+  }
+}

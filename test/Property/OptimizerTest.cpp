@@ -86,6 +86,31 @@ w -= 0.1 * g / (std::sqrt(v) + 1e-10);
 }
 }
 ,
+    // Shards of 4 and 4, of 3, 3 and 2, and one batch after the other.
+    {"Shards", "optimizer sgd(lr: 0.1)\n  shards 2", RULE{w -= 0.1 * g;
+}
+}
+, {"UnevenShards", "optimizer sgd(lr: 0.1)\n  shards 3", RULE{w -= 0.1 * g;
+}
+}
+, {"ShardsWithAdam", "optimizer adam(lr: 0.05)\n  shards 4",
+   RULE{adam(w, m, v, g, t, 0.05, 0.9, 0.999, 1e-8);
+}
+}
+, {"Accumulate", "optimizer sgd(lr: 0.1, momentum: 0.9)\n  batch 2\n  accumulate 4",
+   RULE{m = 0.9 * m + g;
+w -= 0.1 * m;
+}
+}
+, {"AccumulateShards", "optimizer sgd(lr: 0.1)\n  batch 4\n  accumulate 2\n  shards 2",
+   RULE{w -= 0.1 * g;
+}
+}
+, {"ClippedShards", "optimizer sgd(lr: 0.1)\n  clip_norm 0.5\n  shards 3", RULE{w -= 0.1 * g;
+}
+, 0.5, 0
+}
+,
     // Decay and momentum of a group alone.
     {"GroupOfDecay",
      "optimizer sgd(lr: 0.1)\n  group \"*.weight\" (weight_decay: 0.2)",

@@ -114,6 +114,150 @@ TEST_F(Points, SameBitsOnAnyNumberOfThreads) {
   EXPECT_EQ(folder.read("w1"), folder.read("w3"));
 }
 
+// 500 samples in steps of 40 (the last of 20), in parts of 14, 14 and 12.
+TEST_F(Points, ShardsHaveTheSameBitsOnAnyNumberOfThreads) {
+  const std::string set = " --epochs 2 --set shards=3 --batch 40 --threads ";
+  for (std::string threads : {"1", "2", "3"})
+    ASSERT_EQ(varve("train points.varve --out w" + threads + set + threads), 0)
+        << err;
+  EXPECT_EQ(folder.read("w1"), folder.read("w2"));
+  EXPECT_EQ(folder.read("w1"), folder.read("w3"));
+  // Batches that are accumulated are shards.
+  ASSERT_EQ(varve("train points.varve --epochs 2 --batch 8 --out a "
+                  "--set accumulate=5"),
+            0)
+      << err;
+  ASSERT_EQ(varve("train points.varve --epochs 2 --batch 40 --out b "
+                  "--set shards=5"),
+            0)
+      << err;
+  EXPECT_EQ(folder.read("a"), folder.read("b"));
+}
+
+TEST_F(Points, AccumulatesAsOneBatch) {
+  auto lossesWith = [&](const std::string &arguments) {
+    EXPECT_EQ(varve("train points.varve --json --epochs 5 " + arguments), 0)
+        << err;
+    std::vector<double> losses;
+    for (const json &line : lines())
+      if (line["event"] == "epoch")
+        losses.push_back(line["loss"]);
+    return losses;
+  };
+  auto whole = lossesWith("--batch 48");
+  auto parts = lossesWith("--batch 12 --set accumulate=4");
+  auto other = lossesWith("--batch 12");
+  ASSERT_EQ(whole.size(), 5u);
+  ASSERT_EQ(parts.size(), 5u);
+  for (size_t i = 0; i < 5; ++i)
+    EXPECT_NEAR(parts[i], whole[i], 1e-5 * whole[i]) << "epoch " << i + 1;
+  EXPECT_GT(std::abs(other[4] - whole[4]), 1e-2);
+}
+
+TEST_F(Points, EvaluatesWithAverages) {
+  const std::string set = " --set average=0.9";
+  ASSERT_EQ(varve("train points.varve --epochs 3 --checkpoint c" + set), 0)
+      << err;
+  auto checkpoint = readSafetensors(folder / "c/checkpoint.safetensors");
+  ASSERT_TRUE(checkpoint) << checkpoint.error().message;
+  auto weights = readSafetensors(folder / "points.safetensors");
+  ASSERT_TRUE(weights) << weights.error().message;
+  for (std::string name : {"output.bias", "tower.fc.weight"}) {
+    const Tensor *value = checkpoint->find("state/" + name);
+    const Tensor *average = checkpoint->find("state/" + name + ":average");
+    ASSERT_TRUE(value && average && weights->find(name));
+    EXPECT_EQ(weights->find(name)->data, average->data);
+    EXPECT_NE(value->data, average->data);
+  }
+  // The file holds what validation saw, with or without averages.
+  json first;
+  for (std::string with : {set, std::string()}) {
+    ASSERT_EQ(
+        varve("eval points.varve --weights points.safetensors --json" + with),
+        0)
+        << err;
+    if (first.is_null())
+      first = lines()[0];
+    EXPECT_EQ(lines()[0], first);
+  }
+  // Killed and resumed, as ever.
+  ASSERT_EQ(
+      varve("train points.varve --epochs 2 --checkpoint d --out d.w" + set), 0);
+  ASSERT_EQ(varve("train points.varve --epochs 3 --checkpoint d --resume "
+                  "--out resumed" +
+                  set),
+            0)
+      << err;
+  EXPECT_EQ(folder.read("resumed"), folder.read("points.safetensors"));
+}
+
+TEST_F(Points, NarrowProducts) {
+  for (std::string precision : {"bf16", "f16"}) {
+    ASSERT_EQ(varve("train points.varve --json --set precision=" + precision),
+              0)
+        << err;
+    ASSERT_EQ(varve("eval points.varve --weights points.safetensors --json "
+                    "--set precision=" +
+                    precision),
+              0)
+        << err;
+    EXPECT_GT(lines()[0]["accuracy"].get<double>(), 0.93) << precision;
+    auto weights = readSafetensors(folder / "points.safetensors");
+    ASSERT_TRUE(weights);
+    EXPECT_EQ(weights->find("output.weight")->type, DType::F32);
+  }
+}
+
+TEST_F(Points, DebugNanNamesTheOperation) {
+  std::string text = folder.read("points.varve");
+  std::string loss = "cross_entropy(logits, kind)";
+  text.replace(text.find(loss), loss.size(), "mean(log(logits))");
+  folder.write("nan.varve", text);
+  EXPECT_EQ(varve("train nan.varve"), 1);
+  EXPECT_NE(err.find("the loss is nan at step 1 (epoch 1)"), std::string::npos)
+      << err;
+  EXPECT_NE(err.find("--debug-nan"), std::string::npos) << err;
+  EXPECT_EQ(varve("train nan.varve --debug-nan"), 1);
+  EXPECT_NE(err.find("the first with a NaN is `log` at nan.varve:13:"),
+            std::string::npos)
+      << err;
+  // The loss is finite, but its gradient is not.
+  text.replace(text.find("mean(log(logits))"), 17, "mean(sqrt(logits * 0))");
+  folder.write("nan.varve", text);
+  EXPECT_EQ(varve("train nan.varve --debug-nan"), 1);
+  EXPECT_NE(err.find("(gradient"), std::string::npos) << err;
+  EXPECT_NE(err.find("nan.varve:13:"), std::string::npos) << err;
+  // Checks change no bits.
+  ASSERT_EQ(varve("train points.varve --epochs 2 --out w"), 0) << err;
+  ASSERT_EQ(varve("train points.varve --epochs 2 --out d --debug-nan"), 0)
+      << err;
+  EXPECT_EQ(folder.read("w"), folder.read("d"));
+}
+
+TEST_F(Points, InspectShowsWhatLayersGive) {
+  ASSERT_EQ(varve("inspect points.varve --json"), 0) << err;
+  json layers = lines()[0]["layers"];
+  ASSERT_EQ(layers.size(), 3u);
+  EXPECT_EQ(layers[0]["name"], "tower");
+  EXPECT_EQ(layers[1]["name"], "tower.fc");
+  EXPECT_EQ(layers[1]["output"]["shape"], (std::vector<int>{32, 16}));
+  EXPECT_EQ(layers[1]["parameters"], 48);
+  EXPECT_EQ(layers[2]["output"]["dtype"], "f32");
+  EXPECT_EQ(layers[2]["output"]["shape"], (std::vector<int>{32, 2}));
+  ASSERT_EQ(varve("inspect points.varve"), 0) << err;
+  EXPECT_NE(out.find("f32[32, 16]"), std::string::npos) << out;
+  ASSERT_EQ(varve("inspect points.varve --html page.html"), 0) << err;
+  EXPECT_NE(folder.read("page.html").find("f32[32, 16]"), std::string::npos);
+}
+
+TEST_F(Points, BenchWithoutTheGather) {
+  ASSERT_EQ(varve("bench points.varve --seconds 0 --no-gather --json"), 0)
+      << err;
+  EXPECT_EQ(lines()[0]["function"], "train_batch");
+  EXPECT_EQ(lines()[0]["batch"], 32);
+  EXPECT_EQ(varve("bench points.varve --function infer --no-gather"), 64);
+}
+
 TEST_F(Points, Compile) {
   for (std::string kind : {"so", "o", "ll", "mlir", "s"}) {
     ASSERT_EQ(varve("compile points.varve --function eval_step --batch 50 -o "

@@ -140,7 +140,7 @@ private:
                     &order[b * static_cast<size_t>(function.batch)],
                     value.data.size());
       else
-        fillRandom(value, 0, random);
+        fillRandom(value, classesOf(desc.name, manifest), random);
       sets[b].push_back(keep(std::move(value)));
     }
   }
@@ -256,19 +256,25 @@ void showRows(const std::vector<KernelRow> &rows) {
 } // namespace
 
 int runBench(const BenchArgs &args) {
-  auto model = openModel(args.model, args.function, args.batch);
+  std::string name = args.function;
+  if (args.noGather && name != "train_step")
+    return fail({"--no-gather is of a train_step: the inputs of another "
+                 "function lie ready",
+                 ErrorKind::Usage});
+  if (args.noGather)
+    name = "train_batch";
+  auto model = openModel(args.model, name, args.batch);
   if (!model)
     return fail(model.error());
   showWarnings(*model);
   if (Status drawn = model->program.initialize(0); !drawn)
     return fail(drawn.error());
   int64_t batch = args.batch ? args.batch : model->settings.batch.value_or(0);
-  const varve_function_desc &function =
-      *model->program.find(args.function, batch);
+  const varve_function_desc &function = *model->program.find(name, batch);
   int64_t threads = varve_team_threads(model->program.team());
   varve_profile *profile = nullptr;
   if (args.model.profile) {
-    auto found = findProfile(*model, args.function, batch);
+    auto found = findProfile(*model, name, batch);
     if (!found)
       return fail(found.error());
     profile = *found;
@@ -276,8 +282,7 @@ int runBench(const BenchArgs &args) {
   Times times = measure(*model, function, args.seconds, profile);
   std::vector<KernelRow> rows;
   if (profile)
-    rows = kernelRows(*profile, args.function, times.calls,
-                      measureLimits(threads));
+    rows = kernelRows(*profile, name, times.calls, measureLimits(threads));
   double compile = model->artifacts->compileSeconds();
   double arena = static_cast<double>(function.arena_bytes) / 1e6;
   if (args.model.json) {
@@ -285,7 +290,7 @@ int runBench(const BenchArgs &args) {
         {"median_ms", times.median},  {"min_ms", times.least},
         {"compile_seconds", compile}, {"peak_rss_mb", peakMegabytes()},
         {"arena_mb", arena},          {"flops", function.flops},
-        {"threads", threads},         {"function", args.function},
+        {"threads", threads},         {"function", name},
         {"batch", function.batch}};
     for (const KernelRow &row : rows)
       line["kernels"].push_back({{"kernel", row.name},
@@ -300,7 +305,7 @@ int runBench(const BenchArgs &args) {
   fmt::print("{} at batch {}, {} thread{}: median {:.4f} ms, least {:.4f} ms, "
              "{:.1f} GF/s\ncompiled in {:.3f} s, arena {:.2f} MB, peak memory "
              "{:.0f} MB\n",
-             args.function, function.batch, threads, threads == 1 ? "" : "s",
+             name, function.batch, threads, threads == 1 ? "" : "s",
              times.median, times.least, rate, compile, arena, peakMegabytes());
   if (profile)
     showRows(rows);

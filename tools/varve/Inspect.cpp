@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 namespace varve::cli {
 namespace {
@@ -26,6 +27,7 @@ struct Layer {
   std::string name;
   std::vector<const varve_state_desc *> tensors;
   int64_t parameters = 0;
+  std::optional<Manifest::LayerValue> output; ///< none: no layer of the text
 };
 
 std::string typeOf(const varve_state_desc &state) {
@@ -36,7 +38,8 @@ std::string typeOf(const varve_state_desc &state) {
 /// Everything that is shown, whatever the form.
 struct Report {
   std::string model, digest;
-  std::vector<Layer> layers; ///< in the order of their first parameter
+  /// In the order of the text, then those of parameters outside of layers.
+  std::vector<Layer> layers;
   int64_t parameters = 0;
   int64_t unused = 0; ///< parameters that have no effect on any result
   struct Function {
@@ -47,6 +50,20 @@ struct Report {
   /// Bytes of parameters, running statistics, optimizer state and averages.
   int64_t weightBytes = 0, runningBytes = 0, optimizerBytes = 0;
 };
+
+std::string outputOf(const Layer &layer) {
+  return layer.output ? toString(layer.output->type, layer.output->shape) : "";
+}
+
+void addLayers(Report &report, const Manifest &manifest) {
+  for (const Manifest::LayerValue &layer : manifest.layers) {
+    bool known = std::any_of(
+        report.layers.begin(), report.layers.end(),
+        [&](const Layer &other) { return other.name == layer.name; });
+    if (!known) // one that is applied again
+      report.layers.push_back({layer.name, {}, 0, layer});
+  }
+}
 
 void addState(Report &report, const varve_artifact &artifact) {
   for (int64_t i = 0; i < artifact.states; ++i) {
@@ -61,7 +78,7 @@ void addState(Report &report, const varve_artifact &artifact) {
     auto layer = std::find_if(report.layers.begin(), report.layers.end(),
                               [&](const Layer &l) { return l.name == name; });
     if (layer == report.layers.end())
-      layer = report.layers.insert(layer, {name, {}, 0});
+      layer = report.layers.insert(layer, {name, {}, 0, {}});
     layer->tensors.push_back(&state);
     if (state.role != VARVE_PARAM)
       continue;
@@ -87,7 +104,12 @@ Json toJson(const Report &report) {
            {"shape",
             std::vector<int64_t>(state->shape, state->shape + state->rank)},
            {"learned", state->role == VARVE_PARAM}});
+    Json output;
+    if (layer.output)
+      output = {{"dtype", nameOf(layer.output->type)},
+                {"shape", layer.output->shape}};
     layers.push_back({{"name", layer.name},
+                      {"output", output},
                       {"parameters", layer.parameters},
                       {"tensors", tensors}});
   }
@@ -115,6 +137,15 @@ void showText(const Report &report) {
                grouped(report.unused));
   fmt::print("\n");
   size_t wide = 5;
+  for (const Layer &layer : report.layers)
+    wide = std::max(wide, layer.name.size());
+  fmt::print("  {:<{}}  {:<24} {:>14}\n", "layer", wide, "output",
+             "parameters");
+  for (const Layer &layer : report.layers)
+    fmt::print("  {:<{}}  {:<24} {:>14}\n",
+               layer.name.empty() ? "-" : layer.name, wide, outputOf(layer),
+               grouped(layer.parameters));
+  fmt::print("\n");
   for (const Layer &layer : report.layers)
     for (const varve_state_desc *state : layer.tensors)
       wide = std::max(wide, std::string_view(state->name).size());
@@ -145,8 +176,13 @@ std::string toHtml(const Report &report) {
       "td.n{{text-align:right}}"
       "td.b{{width:20em}}td.b div{{background:#4a7;height:1em}}</style>\n"
       "<h1>{0}</h1>\n<p>{1} parameters</p>\n<table>\n"
-      "<tr><th>tensor<th>type<th>elements<th>share\n",
+      "<tr><th>layer<th>output<th>parameters\n",
       escaped(report.model), grouped(report.parameters));
+  for (const Layer &layer : report.layers)
+    page += fmt::format("<tr><td>{}<td>{}<td class=n>{}\n", escaped(layer.name),
+                        outputOf(layer), grouped(layer.parameters));
+  page += "</table>\n<table>\n"
+          "<tr><th>tensor<th>type<th>elements<th>share\n";
   for (const Layer &layer : report.layers)
     for (const varve_state_desc *state : layer.tensors) {
       int64_t elements = varve_state_elements(state);
@@ -196,6 +232,7 @@ int runInspect(const InspectArgs &args) {
   const varve_artifact &artifact = models[0].program.artifact();
   report.model = artifact.name;
   report.digest = artifact.digest;
+  addLayers(report, models[0].program.manifest());
   addState(report, artifact);
   for (const Model &model : models) {
     const varve_function_desc &function = model.program.artifact().function[0];

@@ -122,7 +122,7 @@ Result<Model> openModel(const ModelArgs &args, const std::string &function,
     auto program = Program::open(source, args.threads, {function, {batch}});
     if (!program)
       return program.error();
-    if (function == "train_step" &&
+    if ((function == "train_step" || function == "train_batch") &&
         moveUnknownHyper(*program->find(function, batch), args.sets, settings,
                          *compiled))
       continue;

@@ -37,6 +37,7 @@ TrainOptions optionsOf(const TrainArgs &args, TrainOptions options) {
         std::filesystem::path(args.model.file).stem().string() + ".safetensors";
   options.checkpoint = args.checkpoint;
   options.resume = args.resume;
+  options.debugNan = args.debugNan;
   options.interrupted = checkpointFolder(options, "");
   return options;
 }
@@ -92,17 +93,20 @@ int runTrain(const TrainArgs &args) {
   JsonReporter json(stdout, stderr);
   TrainOptions options = optionsOf(args, model->settings);
   options.cancel = interrupt.flag();
-  TrainObserver &shown = args.model.json
-                             ? static_cast<TrainObserver &>(json)
-                             : static_cast<TrainObserver &>(text);
+  TrainObserver &shown = args.model.json ? static_cast<TrainObserver &>(json)
+                                         : static_cast<TrainObserver &>(text);
   PageReporter page(shown, model->program, args.report);
   options.observer = &page;
   // Better known before hours of training.
   if (Status written = page.write(); !written)
     return fail(written.error());
   auto outcome = train(model->program, *data, test ? &*test : nullptr, options);
-  if (!outcome)
-    return fail(outcome.error());
+  if (!outcome) {
+    Error error = outcome.error();
+    if (!args.debugNan && error.message.rfind("the loss is ", 0) == 0)
+      error.message += "; --debug-nan says where that comes from";
+    return fail(error);
+  }
   if (Status written = page.write(outcome->test); !written)
     return fail(written.error());
   double seconds =

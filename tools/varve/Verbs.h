@@ -20,7 +20,7 @@ struct TrainArgs {
   std::optional<int64_t> batch, epochs, seed, checkpointEvery;
   std::optional<std::string> initFrom;
   std::string out, names, checkpoint, report;
-  bool partial = false, resume = false;
+  bool partial = false, resume = false, debugNan = false;
 };
 int runTrain(const TrainArgs &args);
 
@@ -62,7 +62,7 @@ struct InspectArgs {
   ModelArgs model;
   DataArgs data;
   bool samples = false; ///< shows samples of the data, not the model
-  std::string html; ///< a file, instead of text
+  std::string html;     ///< a file, instead of text
   bool memory = false;
   int64_t batch = 0; ///< 0: the model's
 };
@@ -77,6 +77,7 @@ struct BenchArgs {
   std::string function = "train_step";
   int64_t batch = 0; ///< 0: the model's
   double seconds = 2;
+  bool noGather = false; ///< of a training step
 };
 int runBench(const BenchArgs &args);
 

@@ -1,8 +1,10 @@
 // The `varve` command: its verbs, their flags and their help.
+#include "Language/Diagnostic.h"
 #include "Verbs.h"
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <fmt/format.h>
@@ -114,6 +116,9 @@ void addTrain(CLI::App &app, std::function<int()> &action) {
       ->type_name("F.html");
   verb->add_flag("--resume", args.resume,
                  "go on from the checkpoint; without one, start");
+  verb->add_flag("--debug-nan", args.debugNan,
+                 "check every number of every step: slow, but an error says "
+                 "which operation made the first NaN");
 }
 
 void addEval(CLI::App &app, std::function<int()> &action) {
@@ -237,18 +242,16 @@ void addCheck(CLI::App &app, std::function<int()> &action) {
 
 void addInspect(CLI::App &app, std::function<int()> &action) {
   static InspectArgs args;
-  CLI::App *verb =
-      addVerb(app, action, "inspect", "Show what a model is made of",
-              "  varve inspect mnist_mlp.varve\n"
-              "  varve inspect mnist_mlp.varve --set batch=32 --json\n"
-              "  varve inspect mnist_mlp.varve --html mnist.html\n"
-              "  varve inspect mnist_mlp.varve --memory --batch 1024\n"
-              "  varve inspect mnist_mlp.varve --data mnist --html samples.html\n"
-              "Shows parameters by layer, FLOPs of each function, and memory; "
-              "with --data,\nsamples as stored and as training sees them.",
-              [] {
-                return args.samples ? runSampleSheet(args) : runInspect(args);
-              });
+  CLI::App *verb = addVerb(
+      app, action, "inspect", "Show what a model is made of",
+      "  varve inspect mnist_mlp.varve\n"
+      "  varve inspect mnist_mlp.varve --set batch=32 --json\n"
+      "  varve inspect mnist_mlp.varve --html mnist.html\n"
+      "  varve inspect mnist_mlp.varve --memory --batch 1024\n"
+      "  varve inspect mnist_mlp.varve --data mnist --html samples.html\n"
+      "Shows parameters by layer, FLOPs of each function, and memory; "
+      "with --data,\nsamples as stored and as training sees them.",
+      [] { return args.samples ? runSampleSheet(args) : runInspect(args); });
   addModelFlags(*verb, args.model, /*json=*/true);
   auto *html = verb->add_option("--html", args.html, "write a page instead")
                    ->type_name("F")
@@ -286,6 +289,9 @@ void addBench(CLI::App &app, std::function<int()> &action) {
       ->check(CLI::PositiveNumber);
   verb->add_flag("--profile", args.model.profile,
                  "time each kernel, against what the machine can do");
+  verb->add_flag("--no-gather", args.noGather,
+                 "a training step whose batches lie ready, gathered and "
+                 "prepared");
   verb->add_option("--seconds", args.seconds,
                    "how long to measure; 0: one call")
       ->type_name("S")
@@ -348,6 +354,19 @@ int run(int argc, char **argv) {
   if (argc < 2) {
     fmt::print(stderr, "{}", app.help());
     return usageStatus;
+  }
+  std::vector<std::string> verbs;
+  for (const CLI::App *verb :
+       app.get_subcommands([](CLI::App *) { return true; }))
+    verbs.push_back(verb->get_name());
+  std::string first = argv[1];
+  if (first[0] != '-' &&
+      std::find(verbs.begin(), verbs.end(), first) == verbs.end()) {
+    std::string remedy = suggest(first, verbs);
+    return fail({fmt::format("unknown command `{}`{}", first,
+                             remedy.empty() ? "; varve --help lists them"
+                                            : " (" + remedy + ")"),
+                 ErrorKind::Usage});
   }
   try {
     app.parse(argc, argv);

@@ -113,6 +113,45 @@ def CheckpointActivations : Pass<"varve-checkpoint-activations", "::varve::Progr
   let dependentDialects = ["::varve::VarveDialect"];
 }
 
+def SetPrecision : Pass<"varve-set-precision", "::varve::ProgramOp"> {
+  let summary = "multiply matrices in the narrow type that the program says";
+  let description = [{
+    Where `train` of the program says `precision`, f32 operands of products are
+    cast to that type and the product back to f32, in every function. Products
+    of narrow floats are summed in f32. State stays f32.
+
+    ```mlir
+    %z = varve.matmul %x, %y     =>   %z = cast(matmul(cast(%x), cast(%y)))
+    ```
+
+    Invariant: no product has operands of f32.
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
+def FoldShards : Pass<"varve-fold-shards", "::varve::ProgramOp"> {
+  let summary = "make one step of the shards of its batch";
+  let description = [{
+    Where `train` of the program says `shards`, the number of samples of each,
+    the functions that learn are the step on one shard. They become one on all
+    samples: shard after shard, losses, metrics and gradients summed in this
+    order, each with its share of the samples as weight. State that the forward
+    pass updates goes from shard to shard; each draws under a seed of its own.
+
+    ```mlir
+    varve.func @step(%i: tensor<4xi64> {kind = "indices"}) -> ({gradient})
+    =>
+    varve.func @step(%i: tensor<8xi64> {kind = "indices"}) -> ({gradient}) {
+      %0 = gradient of %i[0:4]
+      %1 = gradient of %i[4:8]
+      varve.return %0 * 0.5 + %1 * 0.5
+    ```
+
+    Invariant: one function learns, on the samples of all shards.
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
 def Update : Pass<"varve-update", "::varve::ProgramOp"> {
   let summary = "turn gradients into new values of the parameters";
   let description = [{
@@ -120,7 +159,10 @@ def Update : Pass<"varve-update", "::varve::ProgramOp"> {
     slots, and in each function that `learns` builds
     the optimizer's step with the schedule's factor, clipping, groups and weight
     decay; counts the step. Hyperparameters become inputs of kind "hyper", so
-    that changing one compiles nothing.
+    that changing one compiles nothing. With `average`, each parameter has a
+    moving average, which the functions that do not learn read in its place. In
+    f16 the gradients are unscaled, and nothing is updated by one that is not
+    finite.
 
     ```mlir
     varve.func @train_step() uses(%w = @w: T)
@@ -133,6 +175,20 @@ def Update : Pass<"varve-update", "::varve::ProgramOp"> {
 
     Invariant: no result of kind "gradient" or "schedule" is left, and nothing
     `learns`.
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
+def FindNan : Pass<"varve-find-nan", "::varve::ProgramOp"> {
+  let summary = "find the first operation that makes a NaN";
+  let description = [{
+    Adds to each function the results "first_nan" and "first_infinite", the
+    numbers of the first operations with such an element in a result (-1: none),
+    and "nan_stays": whether one reaches the loss or state. Operation i is
+    `operations[i]` of the program's settings: its name and its place, after the
+    inputs and the state that the function reads.
+
+    Invariant: what the function computed before has the same bits.
   }];
   let dependentDialects = ["::varve::VarveDialect"];
 }
