@@ -209,6 +209,20 @@ SmallVector<RefTensor> CheckedProgram::makeInputs(FuncOp func,
   return inputs;
 }
 
+void CheckedProgram::fillSlots(uint64_t seed) {
+  std::mt19937_64 random(seed + 2);
+  std::uniform_real_distribution<double> real(1e-4, 2e-4);
+  for (auto [i, type] : llvm::enumerate(states)) {
+    if (artifact->state[i].role != VARVE_SLOT)
+      continue;
+    RefTensor x(type);
+    for (double &v : x.f)
+      v = real(random);
+    Tensor host = hostTensor(x, artifact->state[i].dtype);
+    varve_session_import(session, i, host.data.data());
+  }
+}
+
 RefState CheckedProgram::exportState() const {
   RefState state;
   for (auto [i, type] : llvm::enumerate(states)) {

@@ -20,6 +20,10 @@ public:
   /// Gives the state the first values of `seed`, and calls so many threads.
   Status start(uint64_t seed, int threads);
 
+  /// Fills the optimizer's slots, as if some steps were done: a first step
+  /// divides gradients by themselves, and by what they round to.
+  void fillSlots(uint64_t seed);
+
   CheckedProgram(CheckedProgram &&other) noexcept;
   CheckedProgram &operator=(CheckedProgram &&) = delete;
   ~CheckedProgram();

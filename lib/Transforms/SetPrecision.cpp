@@ -1,4 +1,4 @@
-// Mixed precision: products of matrices in bf16 or f16, summed in f32, and
+// Mixed precision: products and convolutions in bf16 or f16, summed in f32, and
 // everything else as it was. It comes before differentiation, so that the
 // products of the backward pass are narrow, too.
 #include "Transforms/Optimizer.h"
@@ -53,7 +53,7 @@ struct SetPrecisionPass
       declareLossScale(getOperation());
     SmallVector<Operation *> products;
     getOperation().walk([&](Operation *op) {
-      if (isa<MatmulOp, EinsumOp>(op))
+      if (isa<MatmulOp, EinsumOp, ConvOp, ConvTransposeOp>(op))
         products.push_back(op);
     });
     for (Operation *op : products)

@@ -114,7 +114,7 @@ def CheckpointActivations : Pass<"varve-checkpoint-activations", "::varve::Progr
 }
 
 def SetPrecision : Pass<"varve-set-precision", "::varve::ProgramOp"> {
-  let summary = "multiply matrices in the narrow type that the program says";
+  let summary = "multiply in the narrow type that the program says";
   let description = [{
     Where `train` of the program says `precision`, f32 operands of products are
     cast to that type and the product back to f32, in every function. Products
