@@ -81,7 +81,7 @@ std::vector<Numbers> run(const ImportRequest &request, const Numbers &images,
 Numbers prepared(const std::string &statements, const std::string &shape,
                  const Numbers &images, const Draw &draw) {
   ImportRequest request = requestOf(
-      "model net(image: any[N, ...]) -> any[...] { return image }\n"
+      "model net(image: any[N, ...]) -> any[N, ...] { return image }\n"
       "train net {\n  data npz(\"a.npz\") { image: f32[" +
           shape + "] label: class(3) }\n  prepare {\n" + statements +
           "\n}\n  loss mean(cast(output, f32))\n  optimizer sgd\n}\n",

@@ -13,11 +13,11 @@ class Weights : public CommandLine {
 protected:
   void SetUp() override { write(""); }
 
-  /// y = out(tower.norm(tower.in(x))).
+  /// y = out(tower.norm(tower.one(x))).
   void write(const std::string &settings) {
     folder.write("net.varve", R"(
 model net(x: f32[N, 2]) -> y: f32[N, 3] {
-  layer tower { x = x |> dense(4) as in |> batch_norm as norm |> dropout(0.5) }
+  layer tower { x = x |> dense(4) as one |> batch_norm as norm |> dropout(0.5) }
   return x |> dense(3) as out
 }
 
@@ -67,7 +67,7 @@ train net {
     return {value->as<float>(), value->as<float>() + value->elements()};
   }
   static std::vector<Entry> flat() {
-    return {{"features.in.weight", {4, 2}, 1}, {"features.in.bias", {4}, 2},
+    return {{"features.one.weight", {4, 2}, 1}, {"features.one.bias", {4}, 2},
             {"bn.weight", {4}, 3},             {"bn.bias", {4}, 4},
             {"bn.running_mean", {4}, 5},       {"bn.running_var", {4}, 6},
             {"out.weight", {3, 4}, 7},         {"out.bias", {3}, 8}};
@@ -82,7 +82,7 @@ train net {
 TEST_F(Weights, AreFoundByAMapOfNames) {
   writeFile("f", flat());
   ASSERT_EQ(load("f"), 0) << err;
-  EXPECT_EQ(read("w", "tower.in.weight"), read("f", "features.in.weight"));
+  EXPECT_EQ(read("w", "tower.one.weight"), read("f", "features.one.weight"));
   EXPECT_EQ(read("w", "tower.norm.bias"), read("f", "bn.bias"));
   EXPECT_EQ(read("w", "out.bias"), read("f", "out.bias"));
   // Their names again, and then all names by the other map.
@@ -90,10 +90,10 @@ TEST_F(Weights, AreFoundByAMapOfNames) {
                   "--names flat"),
             0)
       << err;
-  EXPECT_EQ(read("v", "features.in.weight"), read("f", "features.in.weight"));
-  EXPECT_EQ(read("v", "tower.in.weight"), std::vector<float>());
+  EXPECT_EQ(read("v", "features.one.weight"), read("f", "features.one.weight"));
+  EXPECT_EQ(read("v", "tower.one.weight"), std::vector<float>());
   std::vector<Entry> packed = {
-      {"module.tower.in.weight", {4, 2}, 1}, {"module.tower.in.bias", {4}, 2},
+      {"module.tower.one.weight", {4, 2}, 1}, {"module.tower.one.bias", {4}, 2},
       {"module.tower.norm.weight", {4}, 3},  {"module.tower.norm.bias", {4}, 4},
       {"module.tower.norm.running_mean", {4}, 5},
       {"module.tower.norm.running_var", {4}, 6},
@@ -118,15 +118,15 @@ TEST_F(Weights, ThatDoNotFitAreListedAtOnce) {
             "missing:\n"
             "  'bn.bias' (here 'tower.norm.bias'): f32[4]\n"
             "of another type or shape:\n"
-            "  'out.weight': f32[10, 4], the model's is f32[3, 4]\n"
-            "  'features.in.weight' (here 'tower.in.weight'): f32[2, 4], the "
+            "  'features.one.weight' (here 'tower.one.weight'): f32[2, 4], the "
             "model's is f32[4, 2]\n"
+            "  'out.weight': f32[10, 4], the model's is f32[3, 4]\n"
             "not in the model:\n"
             "  'head.bias': f32[7]\n");
   ASSERT_EQ(load("f", "--partial"), 0) << err;
   EXPECT_NE(out.find("f: took 5 of 8 weights\nmissing:\n"), std::string::npos)
       << out;
-  EXPECT_EQ(read("w", "tower.in.bias"), read("f", "features.in.bias"));
+  EXPECT_EQ(read("w", "tower.one.bias"), read("f", "features.one.bias"));
   EXPECT_EQ(read("w", "tower.norm.bias"), std::vector<float>(4, 0));
   writeFile("g", {{"other", {1}, 0}});
   EXPECT_EQ(load("g", "--partial"), 1);
@@ -168,7 +168,7 @@ TEST_F(Weights, FrozenByPattern) {
     write(line);
     ASSERT_EQ(varve("train net.varve --init-from f --out w --names flat"), 0)
         << err;
-    EXPECT_EQ(learned("features.in.weight"), line.empty()) << line;
+    EXPECT_EQ(learned("features.one.weight"), line.empty()) << line;
     EXPECT_TRUE(learned("out.weight")) << line;
     // The statistics go on, unless the layers are in evaluation.
     bool eval = line.find("eval") != std::string::npos;
