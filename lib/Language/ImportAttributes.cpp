@@ -191,6 +191,8 @@ DictionaryAttr Importer::trainAttribute() {
     for (const ast::StringLiteral &pattern : rule.node->patterns)
       frozen.push_back(pattern.text);
   out.setIf("freeze", frozen);
+  if (info.learning.way == "greedy")
+    out.set("greedy", builder.getUnitAttr());
   out.setIf("memory_budget", info.memoryBudget);
   if (info.clipNorm)
     out.set("clip_norm", builder.getF64FloatAttr(*info.clipNorm));

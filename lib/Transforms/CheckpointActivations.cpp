@@ -77,8 +77,10 @@ Checkpointer::Checkpointer(Block &block) : block(block) {
       }
       if (saved)
         savedUpTo[i + 1] += bytesOf(result);
+      // What the backward pass reads anyway is the better value to keep.
+      int64_t cost = bytesOf(result) + (saved ? 0 : bytesOf(result) / 4);
       for (unsigned p = i + 1; p <= last; ++p)
-        crossing[p] += bytesOf(result);
+        crossing[p] += cost;
     }
   }
 }

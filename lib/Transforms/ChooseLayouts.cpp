@@ -67,6 +67,10 @@ struct ChooseLayoutsPass
     : public varve::impl::ChooseLayoutsBase<ChooseLayoutsPass> {
   void runOnOperation() override {
     ProgramOp program = getOperation();
+    // The steps of greedy stages are each a part of the forward pass.
+    DictionaryAttr train = program.getTrainAttr();
+    if (train && train.get("greedy"))
+      return;
     SymbolTable symbols(program);
     Builder b(&getContext());
     for (FuncOp func : program.getOps<FuncOp>())
@@ -77,7 +81,9 @@ struct ChooseLayoutsPass
         if (state.getRole() == "average")
           state = symbols.lookup<StateOp>(*state.getOf());
         Value value = func.getBody().getArgument(func.getNumInputs() + i);
-        if (state.getRole() != "param")
+        // Heads of stages are in the training step alone.
+        if (state.getRole() != "param" ||
+            state.getSymName().starts_with("stage."))
           continue;
         SmallVector<int64_t> order = getOrder(state, value);
         if (order.empty())

@@ -94,6 +94,19 @@ class Trials:
             lines,
         )
 
+    def memory(self, model, learning=""):
+        path = os.path.join(self.folder, "net.varve")
+        with open(path, "w") as file:
+            file.write(model + TRAIN % learning)
+        process = subprocess.run(
+            [self.varve, "inspect", path, "--memory", "--batch", "4000"]
+            + ["--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        )
+        return json.loads(process.stdout)
+
     def check(self, fine, what):
         print(("ok: " if fine else "FAILED: ") + what)
         self.failures += not fine
@@ -129,6 +142,9 @@ def main():
             any(whole[key] != apart[key] for key in first),
             "a local loss is another loss",
         )
+
+        _, _, lines = t.train(MODEL, cut + "\n  validate 0.2")
+        t.check("val_loss" in lines[0], "evaluation has no heads")
 
         alone, alone_kept, _ = t.train(ALONE)
         t.same(alone, apart, first, "the first stage learns as if alone")
@@ -198,6 +214,35 @@ def main():
         t.same(written, named, list(written), "local_similarity is what it says")
         t.check(
             "first.similar" in lines[0]["losses"], "parts of losses are reported"
+        )
+
+        # Memory: the largest stage, not the sum. Four equal layers.
+        layers = """model net(x: f32[N, 2]) -> logits: f32[N, 2] {
+          h = dense(x, 64) as begin
+          repeat i in 0..4 { layer deep[i] { h = h |> dense(64) as map |> tanh } }
+          return dense(h, 2) as output
+        }
+        """
+        joined = t.memory(layers)
+        halves = t.memory(layers, 'learning decoupled(cuts: "deep.1")')
+        peaks = {s["stage"]: s["activation_mb"] for s in halves["stages"]}
+        t.check(
+            halves["peak_activation_mb"]
+            == max(peaks["deep.1"], peaks["output"])
+            < 0.75 * joined["peak_activation_mb"],
+            f"the peak is that of the largest stage: {peaks}, together "
+            f"{joined['peak_activation_mb']}",
+        )
+        t.check(
+            halves["arena_mb"] < joined["arena_mb"], "and the arena is smaller"
+        )
+        checkpoints = t.memory(layers, 'memory_budget "3MB"')
+        t.check(
+            checkpoints["peak_activation_mb"] < joined["peak_activation_mb"]
+            and checkpoints["arena_mb"] < joined["arena_mb"],
+            "recomputation takes less: "
+            f"{checkpoints['peak_activation_mb']}, arena "
+            f"{checkpoints['arena_mb']} of {joined['arena_mb']}",
         )
 
         # What is computed again has the same bits, and takes less memory.

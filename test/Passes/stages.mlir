@@ -11,10 +11,10 @@
 // CHECK-SAME:    uses(%[[W1:.*]] = @w1: tensor<4xf32>, %[[V:.*]] = @stage.v: tensor<4xf32>, %[[W2:.*]] = @w2: tensor<4xf32>, %[[M:[^ ]*]] = @mean
 // CHECK-SAME:    -> ({kind = "loss", name = "loss", stage = "last"}, {kind = "loss_part", name = "stage.first", stage = "first"}) updates(@mean)
 // CHECK:         %[[T:.*]] = varve.neg %[[X]]
-// CHECK-NEXT:    %[[A:.*]]:3 = varve.stage "first"({{.*}}) trains [1, 2] loss 1
+// CHECK-NEXT:    %[[A:.*]]:3 = varve.stage "first"({{.*}}) trains [0, 2] loss 1
 // CHECK:           varve.mul
 // CHECK:           varve.yield
-// CHECK:         %[[B:.*]] = varve.stage "last"(%[[A]]#0, %[[W2]], %[[T]]) trains [1] loss 0
+// CHECK:         %[[B:.*]] = varve.stage "last"(%[[W2]], %[[A]]#0, %[[T]]) trains [0] loss 0
 // CHECK:           varve.exp
 // CHECK:           varve.yield
 // CHECK:         varve.return %[[B]], %[[A]]#1, %[[A]]#2
@@ -24,8 +24,8 @@
 // GRAD-SAME:    of = @w1, stage = "first"
 // GRAD-SAME:    of = @stage.v, stage = "first"
 // GRAD-SAME:    of = @w2, stage = "last"
-// GRAD:         %[[A:.*]]:5 = varve.stage "first"({{.*}}) trains [1, 2] loss 1 gradients 2
-// GRAD:         %[[B:.*]]:2 = varve.stage "last"(%[[A]]#0, {{.*}}) trains [1] loss 0 gradients 1
+// GRAD:         %[[A:.*]]:5 = varve.stage "first"({{.*}}) trains [0, 2] loss 1 gradients 2
+// GRAD:         %[[B:.*]]:2 = varve.stage "last"({{.*}}, %[[A]]#0, {{.*}}) trains [0] loss 0 gradients 1
 // GRAD:         varve.return %[[B]]#0, %[[A]]#1, %[[A]]#3, %[[A]]#4, %[[B]]#1, %[[A]]#2
 
 // The first stage is done, its update included, when the second one begins.
