@@ -122,6 +122,9 @@ private:
 
 static constexpr unsigned nobody = ~0u;
 
+/// Elements from which on an activation weighs more than a kernel.
+static constexpr int64_t kLargeSpace = 1 << 18;
+
 /// Reductions in one kernel: more need more registers than there are.
 static constexpr unsigned kMostSiblings = 4;
 
@@ -249,6 +252,16 @@ bool Grouping::tryUnite(unsigned x, unsigned y, bool direct) {
   for (StringRef key : {"stage", "again"})
     if (placeOf(groups[x].getLoc(), key) != placeOf(groups[y].getLoc(), key))
       return false;
+  // Nor does the forward pass make large tensors for the backward pass alone:
+  // masks, say, that come out of what is kept anyway.
+  auto isForward = [&](unsigned g) {
+    return placeOf(groups[g].getLoc(), "phase").empty();
+  };
+  int64_t elements = 1;
+  for (int64_t size : groups[y].space)
+    elements *= size;
+  if (elements >= kLargeSpace && isForward(x) != isForward(y))
+    return false;
   unsigned from = x, to = y;
   if (rank[from] > rank[to])
     std::swap(from, to);
