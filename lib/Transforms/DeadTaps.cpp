@@ -171,14 +171,15 @@ struct DropDeadWeightsPass
     : public varve::impl::DropDeadWeightsBase<DropDeadWeightsPass> {
   void runOnOperation() override {
     ProgramOp program = getOperation();
-    // What decays moves without a gradient, and a norm is summed over axes that
-    // a window would shorten.
+    // What decays moves without a gradient; a moving average of what stays
+    // still does by its rounding; and a norm is summed over axes that a window
+    // would shorten.
     if (DictionaryAttr train = program.getTrainAttr()) {
       FailureOr<OptimizerKind> kind =
           OptimizerKind::get(program.getLoc(), train);
       if (failed(kind))
         return signalPassFailure();
-      if (kind->decay || train.get("clip_norm"))
+      if (kind->decay || train.get("clip_norm") || train.get("average"))
         return;
     }
     for (auto &[name, uses] : findUses(program)) {

@@ -99,6 +99,7 @@ def main():
         for optimizer, moves in [
             ("sgd(lr: 0.05, momentum: 0.9)", False),
             ("adam(lr: 0.01)", False),
+            ("adam(lr: 0.01)\n  average 0.9", None),
             ("sgd(lr: 0.05, momentum: 0.9, weight_decay: 0.01)", True),
         ]:
             first, _ = train(optimizer, "--set", "optimizer.lr=0")
@@ -106,6 +107,8 @@ def main():
             off, _ = train(optimizer, "--disable-pass", "drop-dead-weights")
             check(on == off, f"{optimizer}: weights differ without the pass")
             check(on["b.weight"][0] == [32, 32, 3, 3], "files hold the whole")
+            if moves is None:
+                continue
             for name, live in [("b.weight", {4, 5, 7, 8}), ("c.weight", {4})]:
                 for tap in range(9):
                     same = taps(on[name])[tap] == taps(first[name])[tap]

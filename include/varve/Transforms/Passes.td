@@ -59,9 +59,9 @@ def DropDeadWeights : Pass<"varve-drop-dead-weights", "::varve::ProgramOp"> {
         {role = "param", shape = [8, 8, 3, 3], offset = [0, 0, 1, 1]}
     ```
 
-    Nothing is dropped where weights decay, since those without a gradient move
-    as well, or where gradients are clipped by their norm, whose sum runs over
-    the whole.
+    Nothing is dropped where weights decay or have a moving average, since those
+    without a gradient move as well, or where gradients are clipped by their
+    norm, whose sum runs over the whole.
 
     Invariant: every element of a parameter ends a step with the bits that it
     has without this pass, if the optimizer's `eps` is not 0.
