@@ -277,15 +277,51 @@ def write_cifar(folder, count):
             file.write(records)
 
 
+def write_mnist(folder, count):
+    """Images of noise, darker by the label."""
+    os.mkdir(folder)
+    noise = numbers(count * 784, 5)
+    labels = bytes(i * 3 % 10 for i in range(count))
+    pixels = bytes(
+        int(20 * labels[i // 784] + 30 + 25 * v) for i, v in enumerate(noise)
+    )
+    for part in "train", "t10k":
+        path = os.path.join(folder, part)
+        with open(path + "-images-idx3-ubyte", "wb") as file:
+            file.write(struct.pack(">4I", 2051, count, 28, 28) + pixels)
+        with open(path + "-labels-idx1-ubyte", "wb") as file:
+            file.write(struct.pack(">2I", 2049, count) + labels)
+
+
+def write_masks(path):
+    """Two images whose right half is another class, and brighter."""
+    noise = numbers(2 * 3 * 128 * 128, 3)
+    pixels = bytes(
+        int(60 + 50 * v + (60 if i % 128 >= 64 else 0))
+        for i, v in enumerate(noise)
+    )
+    masks = bytes(int(i % 128 >= 64) for i in range(2 * 128 * 128))
+    write_npz(
+        path,
+        {
+            "image": ("|u1", (2, 3, 128, 128), pixels),
+            "mask": ("|u1", (2, 128, 128), masks),
+        },
+    )
+
+
+# The data, the samples in a batch, and settings.
 EXAMPLES = {
-    "resnet20_cifar10": ["model.depth=8"],
-    "resnet18_cifar10": [],
-    "vgg11_cifar10": [],
-    "dgl_cnn": [],
+    "lenet5": ("mnist", 16, ["optimizer.lr=0.01"]),
+    "resnet20_cifar10": ("cifar10", 16, ["model.depth=8"]),
+    "resnet18_cifar10": ("cifar10", 16, []),
+    "vgg11_cifar10": ("cifar10", 16, []),
+    "dgl_cnn": ("cifar10", 16, []),
+    "unet": ("masks.npz", 2, []),
 }
 
 
-def example(varve, examples, folder, data, name, settings):
+def example(varve, examples, folder, name, data, batch, settings):
     sets = ["learning=end_to_end", "optimizer.lr=0.002"] + settings
     weights = []
     for threads in 1, 2:
@@ -293,8 +329,8 @@ def example(varve, examples, folder, data, name, settings):
         command = [varve, "train", os.path.join(examples, name + ".varve")]
         for each in sets:
             command += ["--set", each]
-        command += ["--data", data, "--limit", 48, "--batch", 16]
-        command += ["--epochs", 3, "--threads", threads]
+        command += ["--data", os.path.join(folder, data), "--limit", 3 * batch]
+        command += ["--batch", batch, "--epochs", 3, "--threads", threads]
         lines = run(folder, *command, "--json", "--out", out)
         losses = [line["loss"] for line in lines if line["event"] == "epoch"]
         assert len(losses) == 3 and losses[-1] < losses[0], f"{name}: {losses}"
@@ -307,10 +343,11 @@ def main():
     varve, examples = map(os.path.abspath, sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder:
         against_pytorch(varve, folder)
-        data = os.path.join(folder, "cifar10")
-        write_cifar(data, 16)
-        for name, settings in EXAMPLES.items():
-            example(varve, examples, folder, data, name, settings)
+        write_cifar(os.path.join(folder, "cifar10"), 16)
+        write_mnist(os.path.join(folder, "mnist"), 48)
+        write_masks(os.path.join(folder, "masks.npz"))
+        for name, (data, batch, settings) in EXAMPLES.items():
+            example(varve, examples, folder, name, data, batch, settings)
 
 
 if __name__ == "__main__":
