@@ -60,9 +60,11 @@ compileFunctions(MLIRContext &context, const ImportRequest &import,
     request.function = function.name;
     request.batch = function.batch;
     PipelineOptions own = options;
-    own.findNan = request.function == "find_nan";
+    // "find_nan:STAGE" is "train_step:STAGE".
+    StringRef named = function.name;
+    own.findNan = named.consume_front("find_nan");
     if (own.findNan)
-      request.function = "train_step";
+      request.function = "train_step" + named.str();
     Result<ImportedProgram> program = importProgram(context, request);
     if (!program)
       return program.error();

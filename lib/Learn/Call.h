@@ -23,6 +23,7 @@ public:
                            const varve_function_desc &function,
                            const Dataset &data, const StepSettings &settings);
 
+  const char *name() const { return function->name; }
   int64_t batch() const { return function->batch; }
   void setEpoch(int64_t epoch);
   /// Where the batch's sample numbers go: i64[batch].

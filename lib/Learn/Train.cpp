@@ -354,7 +354,7 @@ Status Trainer::checkNumbers(const Call &call) const {
                  ErrorKind::Unsupported};
   if (!*static_cast<const uint8_t *>(stays))
     return {};
-  auto manifest = program.manifestOf("find_nan", call.batch());
+  auto manifest = program.manifestOf(call.name(), call.batch());
   if (!manifest)
     return manifest.error();
   auto describe = [&](const void *number) -> std::string {
