@@ -106,7 +106,8 @@ void Contraction::chooseTile() {
   across = std::min(across, columns);
   // Few rows leave registers for more columns.
   if (M < budget / across)
-    across = std::min<int64_t>({columns, 8, std::max(across, budget / M)});
+    across = std::min<int64_t>(
+        {columns, 8, std::max(across, (budget + 2) / (M + 1))});
   int64_t high = std::max<int64_t>(1, budget / across);
   high = std::min(high, 2 * options.rows);
   width = vectors ? across * kLanes : 1;
