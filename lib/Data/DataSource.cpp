@@ -114,8 +114,8 @@ struct CifarArchive {
   std::string_view file;
   bool fine; ///< CIFAR-100
 };
-constexpr CifarArchive cifarArchives[] = {
-    {"cifar-10-binary.tar.gz", false}, {"cifar-100-binary.tar.gz", true}};
+constexpr CifarArchive cifarArchives[] = {{"cifar-10-binary.tar.gz", false},
+                                          {"cifar-100-binary.tar.gz", true}};
 
 std::vector<std::string> cifarBatches(bool fine, DataSplit split) {
   if (fine)
@@ -300,7 +300,8 @@ Status DataSource::openFile(const std::string &path) {
     if (file.find(".bin") != std::string::npos) {
       bool fine = file.find("_batch") == std::string::npos;
       train = test = std::nullopt;
-      part(*split) = Part{fine ? Format::Cifar100 : Format::Cifar10, {path}, {}};
+      part(*split) =
+          Part{fine ? Format::Cifar100 : Format::Cifar10, {path}, {}};
       place = path;
       return {};
     }
@@ -432,10 +433,10 @@ Result<Dataset> DataSource::load(DataSplit split,
   case Format::Cifar10:
   case Format::Cifar100: {
     size_t labelBytes = files->format == Format::Cifar10 ? 1 : 2;
-    auto fields = files->arrays.empty()
-                      ? readCifar(files->paths, labelBytes)
-                      : readCifarArchive(files->paths[0], files->arrays,
-                                         labelBytes);
+    auto fields =
+        files->arrays.empty()
+            ? readCifar(files->paths, labelBytes)
+            : readCifarArchive(files->paths[0], files->arrays, labelBytes);
     if (!fields)
       return fields.error();
     return cut(fitDataset(spec, std::move(*fields), place));

@@ -21,9 +21,7 @@ constexpr int64_t maxPixels = int64_t(1) << 27;
 /// A byte of deflate gives at most 1032, a byte of a PNG at most 8 pixels.
 constexpr int64_t maxPixelsOfByte = 8 * 1032;
 
-bool isJpeg(std::string_view bytes) {
-  return bytes.substr(0, 2) == "\xff\xd8";
-}
+bool isJpeg(std::string_view bytes) { return bytes.substr(0, 2) == "\xff\xd8"; }
 
 bool isPng(std::string_view bytes) {
   return bytes.substr(0, 8) == "\x89PNG\r\n\x1a\n";
@@ -32,8 +30,7 @@ bool isPng(std::string_view bytes) {
 /// From pixels, row by row, to planes.
 void takeRow(const uint8_t *row, int64_t y, Image &image) {
   for (int64_t c = 0; c < image.channels; ++c) {
-    uint8_t *to =
-        image.values.data() + (c * image.height + y) * image.width;
+    uint8_t *to = image.values.data() + (c * image.height + y) * image.width;
     for (int64_t x = 0; x < image.width; ++x)
       to[x] = row[x * image.channels + c];
   }
@@ -41,14 +38,13 @@ void takeRow(const uint8_t *row, int64_t y, Image &image) {
 
 Status resizeTo(Image &image, int64_t height, int64_t width, size_t bytes) {
   int64_t most = std::min(
-      maxPixels, maxPixelsOfByte * static_cast<int64_t>(
-                                       std::min<size_t>(bytes, maxPixels)));
+      maxPixels, maxPixelsOfByte *
+                     static_cast<int64_t>(std::min<size_t>(bytes, maxPixels)));
   if (height < 1 || width < 1 || height > most / width)
     return Error{fmt::format("it claims {} x {} pixels", height, width)};
   image.height = height;
   image.width = width;
-  image.values.resize(
-      static_cast<size_t>(image.channels * height * width));
+  image.values.resize(static_cast<size_t>(image.channels * height * width));
   return {};
 }
 
@@ -117,8 +113,8 @@ Status decodeJpeg(std::string_view bytes, Image &image) {
   Status sized;
   std::vector<uint8_t> row;
   if (fine) {
-    sized = resizeTo(image, reader.info.output_height,
-                     reader.info.output_width, bytes.size());
+    sized = resizeTo(image, reader.info.output_height, reader.info.output_width,
+                     bytes.size());
     if (sized) {
       row.resize(static_cast<size_t>(image.channels * image.width));
       fine = readJpeg(reader, row.data(), &image);
@@ -191,16 +187,16 @@ void takeGreyRow(const uint8_t *row, int64_t y, Image &image) {
 Status decodePng(std::string_view bytes, Image &image) {
   PngReader reader;
   reader.bytes = bytes;
-  reader.png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, pngFail,
-                                      pngWarn);
+  reader.png =
+      png_create_read_struct(PNG_LIBPNG_VER_STRING, &reader, pngFail, pngWarn);
   if (reader.png)
     reader.info = png_create_info_struct(reader.png);
   bool fine = reader.info && beginPng(reader);
   Status sized;
   if (fine) {
-    sized = resizeTo(image, png_get_image_height(reader.png, reader.info),
-                     png_get_image_width(reader.png, reader.info),
-                     bytes.size());
+    sized =
+        resizeTo(image, png_get_image_height(reader.png, reader.info),
+                 png_get_image_width(reader.png, reader.info), bytes.size());
     size_t each = png_get_rowbytes(reader.png, reader.info);
     if (sized && each != static_cast<size_t>(3 * image.width))
       sized = Error{"its pixels are no RGB"};
@@ -211,8 +207,8 @@ Status decodePng(std::string_view bytes, Image &image) {
         rows.push_back(pixels.data() + static_cast<size_t>(y) * each);
       fine = readPng(reader, rows.data());
       for (int64_t y = 0; fine && y < image.height; ++y)
-        (image.channels == 1 ? takeGreyRow : takeRow)(
-            rows[static_cast<size_t>(y)], y, image);
+        (image.channels == 1 ? takeGreyRow
+                             : takeRow)(rows[static_cast<size_t>(y)], y, image);
     }
   }
   png_destroy_read_struct(&reader.png, &reader.info, nullptr);
@@ -312,16 +308,15 @@ Image resizeImage(const Image &image, int64_t height, int64_t width) {
   for (int64_t c = 0; c < image.channels; ++c)
     for (const Weights &row : rows) {
       std::fill(line.begin(), line.end(), 0.0);
-      const uint8_t *from = image.values.data() +
-                            (c * image.height + row.first) * image.width;
+      const uint8_t *from =
+          image.values.data() + (c * image.height + row.first) * image.width;
       for (double weight : row.values)
         for (double &sum : line)
           sum += weight * *from++;
       for (const Weights &column : columns) {
         double sum = 0;
         for (size_t i = 0; i < column.values.size(); ++i)
-          sum += column.values[i] *
-                 line[static_cast<size_t>(column.first) + i];
+          sum += column.values[i] * line[static_cast<size_t>(column.first) + i];
         *to++ = static_cast<uint8_t>(std::lround(std::clamp(sum, 0.0, 255.0)));
       }
     }

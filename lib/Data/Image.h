@@ -27,7 +27,6 @@ Result<Image> decodeImage(std::string_view bytes, int64_t channels);
 /// smaller, pixel centres at halves: bilinear, without aliasing.
 Image resizeImage(const Image &image, int64_t height, int64_t width);
 
-
 /// A PNG of the image.
 std::string encodePng(const Image &image);
 

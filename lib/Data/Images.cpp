@@ -151,8 +151,8 @@ Result<std::map<std::string, int64_t>> numberClasses(const FieldSpec &label,
     const std::string &name = list.classes[i];
     int64_t number = static_cast<int64_t>(i);
     if (!label.classNames.empty()) {
-      auto found = std::find(label.classNames.begin(), label.classNames.end(),
-                             name);
+      auto found =
+          std::find(label.classNames.begin(), label.classNames.end(), name);
       if (found == label.classNames.end())
         return Error{fmt::format("{}: folder '{}' is none of the classes '{}'",
                                  list.origin, name,
@@ -328,9 +328,8 @@ Status checkMemory(double bytes, const std::string &origin) {
 } // namespace
 
 bool ImageList::hasPart(const std::string &part) const {
-  return std::any_of(items.begin(), items.end(), [&](const Item &item) {
-    return item.part == part;
-  });
+  return std::any_of(items.begin(), items.end(),
+                     [&](const Item &item) { return item.part == part; });
 }
 
 bool isTarName(std::string_view name) {
@@ -407,9 +406,9 @@ Result<Dataset> readImages(const DataSpec &spec, const ImageList &list,
   auto data = fitDataset(spec, std::move(arrays), list.origin);
   if (data)
     for (const auto &[index, message] : errors)
-      data->notes.push_back(fmt::format(
-          "{}: left out: {}", placeOf(list, list.items[wanted[index]]),
-          message));
+      data->notes.push_back(
+          fmt::format("{}: left out: {}",
+                      placeOf(list, list.items[wanted[index]]), message));
   return data;
 }
 

@@ -26,7 +26,7 @@ struct ImageList {
   };
   std::string origin;
   bool archive = false;
-  std::vector<Item> items;          ///< sorted by path; an archive's as they stand
+  std::vector<Item> items; ///< sorted by path; an archive's as they stand
   std::vector<std::string> classes; ///< of all parts, sorted
 
   bool hasPart(const std::string &part) const;

@@ -114,6 +114,35 @@ DictionaryAttr Importer::settingsAttribute() {
   }
   if (!nodes.empty())
     out.set("graph", builder.getArrayAttr(nodes));
+  // A stage ends with the layer at its cut; its head's layers have its name.
+  std::vector<size_t> ends;
+  for (const Cut &cut : stageCuts) {
+    size_t end = 0;
+    for (size_t i = 0; i < graph.size(); ++i)
+      if (graph[i].name == cut.layer)
+        end = i + 1;
+    ends.push_back(end);
+  }
+  std::vector<std::vector<std::string>> members(stageCuts.size() + 1);
+  for (size_t i = 0; i < graph.size(); ++i) {
+    size_t stage = 0;
+    while (stage < ends.size() && i >= ends[stage])
+      ++stage;
+    for (size_t s = 0; s < stageCuts.size(); ++s)
+      if (StringRef(graph[i].name)
+              .starts_with("stage." + stageCuts[s].name + "."))
+        stage = s;
+    members[stage].push_back(graph[i].name);
+  }
+  SmallVector<Attribute> stages;
+  for (size_t s = 0; s < members.size() && !stageCuts.empty(); ++s) {
+    Entries entry{builder, {}};
+    entry.set("name", s < stageCuts.size() ? stageCuts[s].name : lastStage);
+    entry.set("layers", entry.strings(members[s]));
+    stages.push_back(entry.get());
+  }
+  if (!stages.empty())
+    out.set("stages", builder.getArrayAttr(stages));
   SmallVector<Attribute> names;
   for (const ast::Names *map : info.names) {
     Entries entry{builder, {}};

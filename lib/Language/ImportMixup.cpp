@@ -63,8 +63,8 @@ Value Importer::drawMixture(Frame &frame) {
         frame, {}, "gather", {table.tensor, i},
         builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
   };
-  Value low = at(index), high = at(buildValue(
-                             frame, {}, "add",
+  Value low = at(index),
+        high = at(buildValue(frame, {}, "add",
                              {index, splat(frame, {}, i64, {}, 1)}));
   Value rise = buildValue(frame, {}, "mul",
                           {part, buildValue(frame, {}, "sub", {high, low})});
@@ -92,18 +92,18 @@ bool Importer::mixSamples() {
   mixture = drawMixture(frame);
   Value order = buildValue(
       frame, {}, "permutation", {seed, step},
-      {builder.getNamedAttr("count",
-                            builder.getI64IntegerAttr(samplesInBatch)),
+      {builder.getNamedAttr("count", builder.getI64IntegerAttr(samplesInBatch)),
        builder.getNamedAttr("stream",
                             builder.getI64IntegerAttr(streamOf(frame)))});
   if (!mixture || !order)
     return false;
   for (auto &[name, datum] : samples) {
-    if (!datum.isTensor() || datum.rank() == 0 || batchOf(datum) != samplesInBatch)
+    if (!datum.isTensor() || datum.rank() == 0 ||
+        batchOf(datum) != samplesInBatch)
       continue;
-    Value other = buildValue(
-        frame, {}, "gather", {datum.tensor, order},
-        builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
+    Value other =
+        buildValue(frame, {}, "gather", {datum.tensor, order},
+                   builder.getNamedAttr("axis", builder.getI64IntegerAttr(0)));
     if (!other)
       return false;
     bool input = llvm::any_of(model->inputs, [&](const ast::Input &each) {

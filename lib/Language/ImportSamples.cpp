@@ -183,8 +183,7 @@ Datum Importer::sampleBilinear(Frame &frame, const Datum &image, Datum y,
         Value inside = buildValue(
             frame, span, "compare", {held, whole},
             builder.getNamedAttr("predicate", builder.getStringAttr("eq")));
-        pair.weight[i] =
-            op("where", {inside, pair.weight[i], number(f32, 0)});
+        pair.weight[i] = op("where", {inside, pair.weight[i], number(f32, 0)});
       }
       pair.place[i] = held;
     }
@@ -198,8 +197,8 @@ Datum Importer::sampleBilinear(Frame &frame, const Datum &image, Datum y,
       Value pixels = gatherPixels(frame, source, pairs[0].place[i],
                                   pairs[1].place[j], shape, span);
       Datum spread = Datum::of(weight, batched);
-      Value term = op(
-          "mul", {pixels, broadcastTo(frame, span, spread, shape, batched)});
+      Value term =
+          op("mul", {pixels, broadcastTo(frame, span, spread, shape, batched)});
       sum = sum ? op("add", {sum, term}) : term;
     }
   return sum ? Datum::of(sum, batched) : Datum();

@@ -155,7 +155,6 @@ Manifest::Stage readStage(const json &value, std::string &mistake) {
   ObjectReader reader(value, "stages", mistake);
   reader.read("name", stage.name);
   reader.read("layers", stage.layers);
-  reader.read("peak_bytes", stage.peakBytes);
   return stage;
 }
 

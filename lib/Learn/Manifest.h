@@ -59,7 +59,6 @@ struct Manifest {
   struct Stage {
     std::string name;
     std::vector<std::string> layers;
-    int64_t peakBytes = 0; ///< of activations; 0: not known
   };
   std::vector<Stage> stages; ///< empty: it learns end to end
   /// What a layer of the text gives, at the batch of the artifact.

@@ -52,8 +52,7 @@ prepareSamples(Program &program, const Dataset &data,
     Tensor &buffer =
         buffers.emplace_back(static_cast<DType>(desc.dtype), std::move(shape));
     if (i < function.inputs)
-      if (Status filled =
-              fillInput(desc, data, indices, seed, epoch, buffer);
+      if (Status filled = fillInput(desc, data, indices, seed, epoch, buffer);
           !filled)
         return filled.error();
     if (buffer.data.empty())
@@ -65,8 +64,8 @@ prepareSamples(Program &program, const Dataset &data,
   program.call(function, args.data());
   std::vector<NamedTensor> outputs;
   for (int64_t i = function.inputs; i < function.inputs + function.results; ++i)
-    outputs.push_back({function.args[i].name,
-                       std::move(buffers[static_cast<size_t>(i)])});
+    outputs.push_back(
+        {function.args[i].name, std::move(buffers[static_cast<size_t>(i)])});
   return outputs;
 }
 

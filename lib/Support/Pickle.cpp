@@ -262,8 +262,7 @@ Status PickleReader::stepGlobal(unsigned char code) {
     if (stack.size() < 2 || !stack.back()->is(Kind::String) ||
         !stack[stack.size() - 2]->is(Kind::String))
       return bad("a global without its name");
-    std::string name =
-        stack[stack.size() - 2]->text + "." + stack.back()->text;
+    std::string name = stack[stack.size() - 2]->text + "." + stack.back()->text;
     stack.resize(stack.size() - 2);
     return pushGlobal(std::move(name));
   }

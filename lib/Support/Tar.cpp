@@ -157,8 +157,8 @@ Result<std::optional<TarEntry>> TarReader::next(bool contents) {
     // A link has no content, whatever size it claims.
     if (type == '1' || type == '2')
       size = 0;
-    if (Status status = readContent(
-            *size, regular && contents ? &entry.content : nullptr);
+    if (Status status =
+            readContent(*size, regular && contents ? &entry.content : nullptr);
         !status)
       return Error{fmt::format("'{}': {}", entry.name, status.error().message)};
     if (regular)

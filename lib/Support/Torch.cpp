@@ -41,7 +41,8 @@ constexpr const char *rebuildTensor = "torch._utils._rebuild_tensor_v2",
 
 bool admits(const std::string &global) {
   return storageTypes().count(global) || global == rebuildTensor ||
-         global == rebuildTensor1 || global == rebuildParameter || global == "collections.OrderedDict";
+         global == rebuildTensor1 || global == rebuildParameter ||
+         global == "collections.OrderedDict";
 }
 
 /// The bytes of storages, by key.
@@ -204,8 +205,8 @@ Result<Safetensors> makeTensors(const PickleValue *root,
       continue;
     auto tensor = makeTensor(call, storages);
     if (!tensor)
-      return Error{fmt::format("its tensor '{}' {}", key->text,
-                               tensor.error().message)};
+      return Error{
+          fmt::format("its tensor '{}' {}", key->text, tensor.error().message)};
     if (tensor->data.size() > left)
       return Error{"its tensors are much larger than their storages"};
     left -= tensor->data.size();
@@ -304,13 +305,13 @@ Result<Safetensors> parseLegacy(std::string_view bytes) {
     if (type == types.end())
       return Error{
           fmt::format("its storage '{}' belongs to no tensor", key->text)};
-    uint64_t count = bytes.size() - at < 8 ? UINT64_MAX
-                                           : littleEndian(bytes.substr(at));
+    uint64_t count =
+        bytes.size() - at < 8 ? UINT64_MAX : littleEndian(bytes.substr(at));
     size_t each = byteSize(type->second);
     if (count > (bytes.size() - at) / each ||
         count * each > bytes.size() - at - 8)
-      return Error{fmt::format("its storage '{}' is longer than the file",
-                               key->text)};
+      return Error{
+          fmt::format("its storage '{}' is longer than the file", key->text)};
     storages.add(key->text, bytes.substr(at + 8, count * each));
     at += 8 + count * each;
   }
@@ -327,8 +328,8 @@ bool isTorch(std::string_view bytes) {
 
 Result<Safetensors> parseTorch(std::string_view bytes,
                                const std::string &name) {
-  auto file = bytes.substr(0, 2) == "PK" ? parseArchive(bytes)
-                                         : parseLegacy(bytes);
+  auto file =
+      bytes.substr(0, 2) == "PK" ? parseArchive(bytes) : parseLegacy(bytes);
   if (file)
     return file;
   return Error{fmt::format("'{}' is no weight file of PyTorch: {}", name,

@@ -18,8 +18,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree
 
-BROWSERS = ["chromium", "chromium-headless-shell", "chromium-shell", "chrome",
-            "google-chrome", "content_shell"]
+BROWSERS = ["chromium", "chromium-headless-shell", "google-chrome"]
 PHONE = 360
 
 
@@ -135,6 +134,18 @@ def main():
               "the line's direction")
         check("hidden" in pictures[2] and "output" in pictures[2], "layers")
 
+        staged = os.path.join(folder, "staged.html")
+        run(varve, "train", model, "--data", data, "--epochs", "2",
+            "--set", "learning=decoupled", "--set", "learning.cuts=hidden",
+            "--out", folder + "/w", "--report", staged)
+        with open(staged) as file:
+            stages = file.read()
+        pictures = check_alone(stages)
+        check("stage.hidden" in stages, "the loss of a stage")
+        check("Activations by stage" in stages, "memory by stage")
+        check(pictures[2].count('class="group"') == 2, "two stages drawn")
+        check("stage hidden" in pictures[2], "a stage's name")
+
         sheet = os.path.join(folder, "sheet.html")
         run(varve, "inspect", model, "--data", data, "--html", sheet)
         with open(sheet) as file:
@@ -147,6 +158,7 @@ def main():
             print("no Chromium: what pages look like is not checked")
             return
         for name, text, wanted in [("report", page, (0, 3)),
+                                   ("staged", stages, (0, 3)),
                                    ("sheet", samples, (60, 0))]:
             seen = check_in_browser(browser, text, folder)
             print(name, seen)

@@ -30,12 +30,17 @@ TEST(Image, DecodesAsPillowDoes) {
     int64_t channels;
     uint32_t crc;
   };
-  for (Case c : {Case{"rgb.png", 3, 0x1f790f98}, {"rgb.png", 1, 0x023117f4},
-                 {"grey.png", 3, 0x55d94407}, {"grey.png", 1, 0x49523ed4},
-                 {"rgba.png", 3, 0x1f790f98}, {"palette.png", 3, 0x9e2369d5},
-                 {"palette.png", 1, 0x46b0b278}, {"rgb.jpg", 3, 0x1ed1ec37},
+  for (Case c : {Case{"rgb.png", 3, 0x1f790f98},
+                 {"rgb.png", 1, 0x023117f4},
+                 {"grey.png", 3, 0x55d94407},
+                 {"grey.png", 1, 0x49523ed4},
+                 {"rgba.png", 3, 0x1f790f98},
+                 {"palette.png", 3, 0x9e2369d5},
+                 {"palette.png", 1, 0x46b0b278},
+                 {"rgb.jpg", 3, 0x1ed1ec37},
                  {"progressive.jpg", 3, 0x906890c7},
-                 {"grey.jpg", 3, 0x508d5444}, {"grey.jpg", 1, 0x0946bce0}}) {
+                 {"grey.jpg", 3, 0x508d5444},
+                 {"grey.jpg", 1, 0x0946bce0}}) {
     auto image = decodeImage(seed(c.name), c.channels);
     ASSERT_TRUE(image) << c.name << ": " << image.error().message;
     EXPECT_EQ(image->height, 6) << c.name;
@@ -52,8 +57,8 @@ TEST(Image, DecodesAsPillowDoes) {
 
 // Cut anywhere an image is an error; with a byte changed, an error or an image.
 TEST(Image, AnyDamage) {
-  for (const char *name : {"rgb.png", "palette.png", "rgb.jpg",
-                           "progressive.jpg", "grey.jpg"}) {
+  for (const char *name :
+       {"rgb.png", "palette.png", "rgb.jpg", "progressive.jpg", "grey.jpg"}) {
     std::string good = seed(name);
     for (size_t size = 0; size + 2 < good.size(); ++size)
       EXPECT_FALSE(decodeImage(std::string_view(good).substr(0, size), 3))
@@ -70,8 +75,8 @@ TEST(Image, AnyDamage) {
 }
 
 TEST(Image, ResizesAsPillowDoes) {
-  Image image{1, 5, 4, {0,  50, 100, 250, 10, 60, 200, 40, 255, 0,
-                        30, 90, 7,   77,  177, 27, 5,  15, 25,  35}};
+  Image image{1, 5, 4, {0,  50, 100, 250, 10,  60, 200, 40, 255, 0,
+                        30, 90, 7,   77,  177, 27, 5,   15, 25,  35}};
   struct Case {
     int64_t height, width;
     std::vector<int> wanted;
@@ -80,11 +85,11 @@ TEST(Image, ResizesAsPillowDoes) {
        {Case{2, 3, {57, 87, 121, 56, 68, 60}},
         {4, 2, {42, 146, 82, 86, 83, 78, 24, 46}},
         {3, 5, {4, 39, 99, 148, 160, 145, 64, 65, 90, 65, 6, 31, 66, 73, 32}},
-        {8, 7, {0,   18,  46, 75,  111, 196, 250, 4,   22,  50, 99, 145, 153,
-                158, 25,  37, 54,  123, 179, 95,  43,  178, 122, 30, 51, 82,
-                78,  74,  178, 123, 35, 50,  75,  73,  70,  23, 40, 69, 120,
-                158, 80,  31, 6,   19,  39,  67,  87,  53,  32, 5,  9,  14,
-                20,  26,  31, 35}}}) {
+        {8, 7, {0,   18,  46,  75,  111, 196, 250, 4,  22, 50,  99,  145,
+                153, 158, 25,  37,  54,  123, 179, 95, 43, 178, 122, 30,
+                51,  82,  78,  74,  178, 123, 35,  50, 75, 73,  70,  23,
+                40,  69,  120, 158, 80,  31,  6,   19, 39, 67,  87,  53,
+                32,  5,   9,   14,  20,  26,  31,  35}}}) {
     Image small = resizeImage(image, c.height, c.width);
     ASSERT_EQ(small.values.size(), c.wanted.size());
     // Pillow rounds between the two axes, too.
@@ -114,8 +119,7 @@ void writeFolders(const TemporaryFolder &folder) {
 TEST(Images, FoldersByClass) {
   TemporaryFolder folder;
   writeFolders(folder);
-  auto source =
-      DataSource::open(imageSpec({3, 6, 5}), {folder.path, "", ""});
+  auto source = DataSource::open(imageSpec({3, 6, 5}), {folder.path, "", ""});
   ASSERT_TRUE(source) << source.error().message;
   auto train = source->load(DataSplit::Train);
   ASSERT_TRUE(train) << train.error().message;
@@ -152,8 +156,9 @@ TEST(Images, ClassesByName) {
   EXPECT_EQ(load(imageSpec({3, 6, 5}, {}, 3)).error().message,
             folder.path + ": it has 2 classes ('cat', 'dog'), the model's "
                           "'kind' has 3");
-  EXPECT_NE(load(imageSpec({4, 6, 5})).error().message.find(
-                "the model's 'picture' is u8[4, 6, 5]"),
+  EXPECT_NE(load(imageSpec({4, 6, 5}))
+                .error()
+                .message.find("the model's 'picture' is u8[4, 6, 5]"),
             std::string::npos);
   // Grey, and of another size.
   auto grey = load(imageSpec({3, 4}));
@@ -181,18 +186,18 @@ TEST(Images, ABadOneStopsOrIsLeftOut) {
   auto rest = source->load(DataSplit::Train, {INT64_MAX, true});
   ASSERT_TRUE(rest) << rest.error().message;
   EXPECT_EQ(rest->samples, 203);
-  EXPECT_EQ(rest->notes,
-            (std::vector<std::string>{
-                folder / "train/dog/bad1.jpg" +
-                    ": left out: Premature end of JPEG file",
-                folder / "train/dog/bad2.jpg" +
-                    ": left out: it is neither PNG nor JPEG"}));
+  EXPECT_EQ(rest->notes, (std::vector<std::string>{
+                             folder / "train/dog/bad1.jpg" +
+                                 ": left out: Premature end of JPEG file",
+                             folder / "train/dog/bad2.jpg" +
+                                 ": left out: it is neither PNG nor JPEG"}));
   EXPECT_EQ(rest->find("kind")->as<uint8_t>()[202], 1);
   EXPECT_EQ(crcOf(rest->find("picture")->data.data() + 90 * 202, 90),
             0x906890c7u);
 }
 
-// The archives' order, classes and first pixels, by Pillow and Python's tarfile.
+// The archives' order, classes and first pixels, by Pillow and Python's
+// tarfile.
 TEST(Images, CifarAsJpegs) {
   std::string folder = VARVE_DATA_DIR;
   if (!readFile(folder + "/cifar10/cifar10_test_jpeg.tar.gz"))

@@ -146,14 +146,13 @@ TEST(Samples, Resize) {
                     {{0}});
   };
   expectNear(resized("[2, 3]"), {4.5, 5, 3.666667, 4.333333, 6, 6.833333});
-  expectNear(
-      resized("[6, 7]"),
-      {3,        1.857143, 1.857143, 4,        1.857142, 2.714286, 5,
-       6,        3.428571, 2.5,      5,        3.571428, 3.428571, 4,
-       8.333333, 5.285714, 4,        6.5,      5.666667, 4.761905, 4,
-       5.666667, 6.428572, 7.428572, 8.5,      7.190476, 7.238095, 8,
-       4,        4.571429, 5.285714, 6,        7.071429, 7.071429, 6.5,
-       3,        2.428571, 2.285714, 3,        6.571429, 6.285714, 4});
+  expectNear(resized("[6, 7]"),
+             {3,        1.857143, 1.857143, 4,   1.857142, 2.714286, 5,
+              6,        3.428571, 2.5,      5,   3.571428, 3.428571, 4,
+              8.333333, 5.285714, 4,        6.5, 5.666667, 4.761905, 4,
+              5.666667, 6.428572, 7.428572, 8.5, 7.190476, 7.238095, 8,
+              4,        4.571429, 5.285714, 6,   7.071429, 7.071429, 6.5,
+              3,        2.428571, 2.285714, 3,   6.571429, 6.285714, 4});
   expectNear(resized("[4, 5]"), image);
   expectNear(resized("1"), {7.5});
 }
@@ -170,21 +169,21 @@ TEST(Samples, BilinearOutside) {
   };
   expectNear(sampled("edge"),
              {1, 1, 1.5, 2, 1, 1, 1.5, 2, 2, 2, 2.5, 3, 3, 3, 3.5, 4});
-  expectNear(sampled("zero"), {0, 0,   0,    0, 0, 0.25, 0.75, 0.5,
-                               0, 1,   2.5,  1.5, 0, 0.75, 1.75, 1});
+  expectNear(sampled("zero"), {0, 0, 0, 0, 0, 0.25, 0.75, 0.5, 0, 1, 2.5, 1.5,
+                               0, 0.75, 1.75, 1});
 }
 
 /// The mean of the four pixels around, by distance; naive, in double.
-double between(const Numbers &image, size_t from, int64_t height,
-               int64_t width, double y, double x, bool zero) {
+double between(const Numbers &image, size_t from, int64_t height, int64_t width,
+               double y, double x, bool zero) {
   double sum = 0;
   for (int64_t i = 0; i < 2; ++i)
     for (int64_t j = 0; j < 2; ++j) {
-      auto row = int64_t(std::floor(y)) + i, column = int64_t(std::floor(x)) + j;
-      double weight = (1 - std::abs(y - double(row))) *
-                      (1 - std::abs(x - double(column)));
-      bool outside =
-          row < 0 || row >= height || column < 0 || column >= width;
+      auto row = int64_t(std::floor(y)) + i,
+           column = int64_t(std::floor(x)) + j;
+      double weight =
+          (1 - std::abs(y - double(row))) * (1 - std::abs(x - double(column)));
+      bool outside = row < 0 || row >= height || column < 0 || column >= width;
       if (outside && zero)
         continue;
       row = std::min(std::max<int64_t>(row, 0), height - 1);
@@ -225,9 +224,9 @@ TEST(Samples, RandomResizedCrop) {
     std::string text;
     for (int i = 0; i <= k; ++i)
       text += "u" + std::to_string(i) + " = uniform(shape: [])\n";
-    drawn[k] = prepared(text + "image = reshape(u" + std::to_string(k) +
-                            ", [1])",
-                        "6, 8", images, draw);
+    drawn[k] =
+        prepared(text + "image = reshape(u" + std::to_string(k) + ", [1])",
+                 "6, 8", images, draw);
   }
   Numbers got = prepared("image = random_resized_crop(image, [3, 4], scale: "
                          "[0.2, 0.5])",
@@ -321,7 +320,8 @@ TEST(Samples, NothingIsDrawnInEvaluation) {
       "model net(image: f32[N, 3, 4, 4]) -> out: f32[N, 3, 4, 4] {\n"
       "  return image\n}\n"
       "train net {\n  data npz(\"a.npz\") { image: f32[3, 4, 4] label: "
-      "class(3) }\n  prepare {\n    image = image |> cutout(2) |> rotate(20) |> "
+      "class(3) }\n  prepare {\n    image = image |> cutout(2) |> rotate(20) "
+      "|> "
       "color_jitter(hue: 0.3) |> random_flip |> random_crop([4, 4], padding: "
       "2)\n  }\n  loss mean(out)\n  optimizer sgd\n}\n",
       "infer_stored");
@@ -338,12 +338,13 @@ TEST(Samples, BetaQuantiles) {
     Numbers wanted;
   };
   for (const Case &c :
-       {Case{0.2, {0.0007558616477175977, 0.023814718768253692,
-                   0.16342074107606697, 0.5}},
+       {Case{0.2,
+             {0.0007558616477175977, 0.023814718768253692, 0.16342074107606697,
+              0.5}},
         {0.5, {0.03806023374435662, 0.14644660940672624, 0.3086582838141, 0.5}},
         {1, {0.125, 0.25, 0.375, 0.5}},
-        {2, {0.2210626508342377, 0.3263518223330697, 0.4158727991094862,
-             0.5}}}) {
+        {2,
+         {0.2210626508342377, 0.3263518223330697, 0.4158727991094862, 0.5}}}) {
     std::vector<double> got = importer::betaQuantiles(c.a, 8);
     ASSERT_EQ(got.size(), 9u);
     EXPECT_EQ(got[0], 0);

@@ -60,7 +60,7 @@ TEST(Manifest, ReadsNamesAndGraph) {
     "names": [{"name": "theirs", "ours": ["a.*"], "theirs": ["b.*"]}],
     "graph": [{"name": "conv", "type": "f32[8, 4]", "from": []},
               {"name": "out", "type": "f32[8, 2]", "from": [0]}],
-    "stages": [{"name": "conv", "layers": ["conv"], "peak_bytes": 12}]})");
+    "stages": [{"name": "conv", "layers": ["conv"]}]})");
   ASSERT_EQ(manifest.names.size(), 1u);
   EXPECT_EQ(manifest.names[0].name, "theirs");
   EXPECT_EQ(manifest.names[0].theirs, std::vector<std::string>({"b.*"}));
@@ -68,7 +68,7 @@ TEST(Manifest, ReadsNamesAndGraph) {
   EXPECT_EQ(manifest.graph[1].type, "f32[8, 2]");
   EXPECT_EQ(manifest.graph[1].from, std::vector<int64_t>({0}));
   ASSERT_EQ(manifest.stages.size(), 1u);
-  EXPECT_EQ(manifest.stages[0].peakBytes, 12);
+  EXPECT_EQ(manifest.stages[0].layers, std::vector<std::string>({"conv"}));
   // Compiled code does not read them, but pages do: places are checked.
   EXPECT_FALSE(parseManifest(R"({"graph": [{"from": [0]}]})"));
   EXPECT_FALSE(parseManifest(R"({"names": [{"ours": ["a"]}]})"));

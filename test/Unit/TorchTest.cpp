@@ -89,21 +89,24 @@ std::string tensor(int offset, std::vector<int> sizes,
 
 TEST(Torch, RunsNothing) {
   // What os.system would be called by, in both ways to name it.
-  EXPECT_EQ(messageOf(archive("\x80\x02" "cposix\nsystem\n(" +
+  EXPECT_EQ(messageOf(archive("\x80\x02"
+                              "cposix\nsystem\n(" +
                               text("touch owned") + "tR.")),
             "'w.pt' is no weight file of PyTorch: it names 'posix.system', "
             "which is no tensor and is not run; save the state dict alone");
-  EXPECT_NE(messageOf(archive("\x80\x04" + text("builtins") + text("eval") +
-                              "\x93."))
-                .find("it names 'builtins.eval'"),
-            std::string::npos);
+  EXPECT_NE(
+      messageOf(archive("\x80\x04" + text("builtins") + text("eval") + "\x93."))
+          .find("it names 'builtins.eval'"),
+      std::string::npos);
   // Opcodes that make instances and look extensions up.
   for (std::string code : {"i", "o", "\x81", "\x92", "\x82", "P", "I"})
     EXPECT_NE(messageOf(archive("\x80\x02" + code + "a\nb\n."))
                   .find("which is not for plain data"),
               std::string::npos)
         << code;
-  auto refused = parseTorch(archive("\x80\x02" "cos\nsystem\n."), "w.pt");
+  auto refused = parseTorch(archive("\x80\x02"
+                                    "cos\nsystem\n."),
+                            "w.pt");
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().kind, ErrorKind::Unsupported);
 }
@@ -120,13 +123,13 @@ TEST(Torch, TensorsStayInTheirStorages) {
   EXPECT_NE(messageOf(tensor(-1, {2}, {1})).find(outside), std::string::npos);
   EXPECT_NE(messageOf(tensor(0, {-2}, {1})).find("malformed"),
             std::string::npos);
-  EXPECT_NE(messageOf(tensor(0, {2, 2}, {0x7fffffff, 0x7fffffff}))
-                .find(outside),
-            std::string::npos);
-  EXPECT_NE(messageOf(tensor(0, {0x7fffffff, 0x7fffffff, 0x7fffffff},
-                             {0, 0, 0}))
-                .find("outside"),
-            std::string::npos);
+  EXPECT_NE(
+      messageOf(tensor(0, {2, 2}, {0x7fffffff, 0x7fffffff})).find(outside),
+      std::string::npos);
+  EXPECT_NE(
+      messageOf(tensor(0, {0x7fffffff, 0x7fffffff, 0x7fffffff}, {0, 0, 0}))
+          .find("outside"),
+      std::string::npos);
 }
 
 TEST(Torch, RefusesWhatIsNoStateDict) {
@@ -134,9 +137,9 @@ TEST(Torch, RefusesWhatIsNoStateDict) {
             std::string::npos);
   EXPECT_NE(messageOf(archive("\x80\x02K\x01.")).find("no state dict"),
             std::string::npos);
-  EXPECT_NE(messageOf(ZipBuilder().add("a.npy", "x").bytes())
-                .find("no data.pkl"),
-            std::string::npos);
+  EXPECT_NE(
+      messageOf(ZipBuilder().add("a.npy", "x").bytes()).find("no data.pkl"),
+      std::string::npos);
   EXPECT_NE(messageOf(ZipBuilder()
                           .add("a/data.pkl", "\x80\x02}.")
                           .add("a/byteorder", "big")

@@ -16,9 +16,9 @@ int runEval(const EvalArgs &args) {
   auto loaded = loadWeights(model->program, args.weights);
   if (!loaded)
     return fail(loaded.error());
-  for (const std::string &name : loaded->extra)
-    fmt::print(stderr, "varve: warning: '{}' has '{}', the model does not\n",
-               args.weights, name);
+  if (!loaded->extra.empty())
+    fmt::print(stderr, "varve: warning: {}: not in the model: {}\n",
+               args.weights, fmt::join(loaded->extra, ", "));
   auto source = openData(args.model, args.data, model->program.manifest());
   if (!source)
     return fail(source.error());

@@ -29,19 +29,19 @@ void show(const nlohmann::json &report) {
 
 } // namespace
 
-int showMemory(const InspectArgs &args) {
+Result<std::string> planMemory(const ModelArgs &model, int64_t batch) {
   auto library = CompilerLibrary::load();
   if (!library)
-    return fail(library.error());
+    return library.error();
   std::vector<const char *> sets, passes;
-  for (const std::string &set : args.model.sets)
+  for (const std::string &set : model.sets)
     sets.push_back(set.c_str());
-  for (const std::string &pass : args.model.disabledPasses)
+  for (const std::string &pass : model.disabledPasses)
     passes.push_back(pass.c_str());
-  varve_function_request function = {"train_step", args.batch};
+  varve_function_request function = {"train_step", batch};
   varve_compile_request request = {};
   request.size = sizeof request;
-  request.path = args.model.file.c_str();
+  request.path = model.file.c_str();
   request.set = sets.data();
   request.sets = static_cast<int64_t>(sets.size());
   request.function = &function;
@@ -51,15 +51,25 @@ int showMemory(const InspectArgs &args) {
   request.output = VARVE_OUTPUT_MEMORY;
   varve_compile_result result = {};
   library->compile(&request, &result);
-  int status = 0;
-  if (result.status != VARVE_OK)
-    status = fail({result.diagnostic, static_cast<ErrorKind>(result.status)});
-  else if (args.model.json)
-    fmt::print("{}\n", result.text);
-  else
-    show(nlohmann::json::parse(result.text));
+  bool done = result.status == VARVE_OK;
+  Error error{result.diagnostic ? result.diagnostic : "",
+              static_cast<ErrorKind>(result.status)};
+  std::string text = result.text ? result.text : "";
   library->clear(&result);
-  return status;
+  if (!done)
+    return error;
+  return text;
+}
+
+int showMemory(const InspectArgs &args) {
+  auto report = planMemory(args.model, args.batch);
+  if (!report)
+    return fail(report.error());
+  if (args.model.json)
+    fmt::print("{}\n", *report);
+  else
+    show(nlohmann::json::parse(*report));
+  return 0;
 }
 
 } // namespace varve::cli

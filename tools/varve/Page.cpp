@@ -218,7 +218,8 @@ std::string graphChart(const std::vector<GraphNode> &nodes) {
       }
       // Around the nodes between, further out the more there are.
       double out =
-          left - std::min(46.0, 8 + 6 * std::sqrt(static_cast<double>(i - from)));
+          left -
+          std::min(46.0, 8 + 6 * std::sqrt(static_cast<double>(i - from)));
       edges += fmt::format("<path d=\"M{0:.1f},{1:.1f} C{2:.1f},{1:.1f} "
                            "{2:.1f},{3:.1f} {0:.1f},{3:.1f}\" "
                            "class=\"edge\"/>\n",
@@ -230,8 +231,8 @@ std::string graphChart(const std::vector<GraphNode> &nodes) {
     boxes += text(middle, yOf(i) + 13, "middle", node.name);
     boxes += text(middle, yOf(i) + 25, "middle", node.detail);
   }
-  return openSvg(yOf(nodes.size() - 1) + height + 12) + frames + edges +
-         boxes + "</svg>\n";
+  return openSvg(yOf(nodes.size() - 1) + height + 12) + frames + edges + boxes +
+         "</svg>\n";
 }
 
 } // namespace varve::cli

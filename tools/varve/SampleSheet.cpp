@@ -109,8 +109,8 @@ int runSampleSheet(const InspectArgs &args) {
   auto source = openData(args.model, args.data, manifest);
   if (!source)
     return fail(source.error());
-  auto data = loadData(*source, source->named().value_or(DataSplit::Train),
-                       args.data);
+  auto data =
+      loadData(*source, source->named().value_or(DataSplit::Train), args.data);
   if (!data)
     return fail(data.error());
   // Spread over the set, so that sets in the order of their classes show more.
@@ -121,8 +121,7 @@ int runSampleSheet(const InspectArgs &args) {
   int64_t seed = model->settings.seed.value_or(manifest.train->seed);
   std::vector<std::vector<NamedTensor>> epochs;
   for (int64_t epoch = 0; epoch < sheetEpochs; ++epoch) {
-    auto prepared =
-        prepareSamples(model->program, *data, indices, seed, epoch);
+    auto prepared = prepareSamples(model->program, *data, indices, seed, epoch);
     if (!prepared)
       return fail(prepared.error());
     epochs.push_back(std::move(*prepared));
@@ -152,8 +151,9 @@ int runSampleSheet(const InspectArgs &args) {
       int64_t index = indices[static_cast<size_t>(i)];
       page += fmt::format("\n<tr><td>{}<br>{}", index,
                           escaped(labelsOf(manifest, *data, index)));
-      page += stored ? figure(*stored, index, fmt::format("{} as stored", index))
-                     : "<td>";
+      page += stored
+                  ? figure(*stored, index, fmt::format("{} as stored", index))
+                  : "<td>";
       for (size_t epoch = 0; epoch < epochs.size(); ++epoch)
         page += figure(epochs[epoch][input].value, i,
                        fmt::format("{} in epoch {}", index, epoch + 1));

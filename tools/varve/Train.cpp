@@ -97,6 +97,15 @@ int runTrain(const TrainArgs &args) {
                                          : static_cast<TrainObserver &>(text);
   PageReporter page(shown, model->program, args.report);
   options.observer = &page;
+  // Only the compiler plans; an artifact has been through it.
+  bool artifact = std::filesystem::path(args.model.file).extension() == ".so";
+  if (!args.report.empty() && !artifact &&
+      !model->program.manifest().stages.empty()) {
+    auto memory = planMemory(args.model, options.batch.value_or(0));
+    if (!memory)
+      return fail(memory.error());
+    page.setMemory(std::move(*memory));
+  }
   // Better known before hours of training.
   if (Status written = page.write(); !written)
     return fail(written.error());

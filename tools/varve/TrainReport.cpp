@@ -5,6 +5,8 @@
 #include "Support/File.h"
 #include <algorithm>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
+#include <numeric>
 
 namespace varve::cli {
 namespace {
@@ -16,8 +18,9 @@ std::vector<Series> seriesOf(const std::vector<EpochReport> &epochs) {
   std::vector<Series> series;
   for (size_t e = 0; e < epochs.size(); ++e)
     for (const auto &[name, value] : epochs[e].measures) {
-      auto found = std::find_if(series.begin(), series.end(),
-                                [&](const Series &s) { return s.name == name; });
+      auto found =
+          std::find_if(series.begin(), series.end(),
+                       [&](const Series &s) { return s.name == name; });
       if (found == series.end())
         found = series.insert(found, {name, std::vector<double>(e, NAN)});
       found->values.resize(e, NAN);
@@ -35,9 +38,8 @@ std::string epochTable(const std::vector<EpochReport> &epochs) {
     html += fmt::format("<tr><td>{}", epoch.epoch);
     for (const auto &[name, value] : epoch.measures)
       html += fmt::format("<td>{:.4f}", value);
-    html +=
-        fmt::format("<td>{:.2f}<td>{:.0f}\n", epoch.seconds,
-                    epoch.samplesPerSecond);
+    html += fmt::format("<td>{:.2f}<td>{:.0f}\n", epoch.seconds,
+                        epoch.samplesPerSecond);
   }
   return html + "</table></div>\n";
 }
@@ -59,11 +61,23 @@ std::string memoryOf(const Program &program) {
       {"weights", megabytes(weights)},
       {"running statistics", megabytes(running)},
       {"optimizer", megabytes(optimizer)}};
-  for (const Manifest::Stage &stage : program.manifest().stages)
-    if (stage.peakBytes > 0)
-      bars.push_back({fmt::format("activations of stage '{}'", stage.name),
-                      megabytes(stage.peakBytes)});
   return barChart(bars, "MB");
+}
+
+/// Activations and gradients of each stage, where there are several.
+std::string memoryOfStages(const std::string &planned) {
+  auto report = nlohmann::json::parse(planned, nullptr, false);
+  if (!report.is_object() || !report["stages"].is_array())
+    return "";
+  std::vector<std::pair<std::string, double>> bars;
+  for (const auto &stage : report["stages"]) {
+    std::string name = stage.value("stage", "");
+    if (!name.empty())
+      bars.push_back({"stage " + name, stage.value("activation_mb", 0.0)});
+  }
+  if (bars.size() < 2)
+    return "";
+  return "<h2>Activations by stage</h2>\n" + barChart(bars, "MB");
 }
 
 std::string graphOf(const Program &program) {
@@ -79,7 +93,30 @@ std::string graphOf(const Program &program) {
         node.group = "stage " + stage.name;
     nodes.push_back(std::move(node));
   }
-  return graphChart(nodes);
+  // Heads stand at the end of a program, and are drawn with their stages.
+  std::vector<size_t> order(nodes.size()), place(nodes.size());
+  std::iota(order.begin(), order.end(), size_t(0));
+  auto stageOf = [&](size_t i) {
+    for (size_t s = 0; s < manifest.stages.size(); ++s)
+      if (nodes[i].group == "stage " + manifest.stages[s].name)
+        return s;
+    return manifest.stages.size();
+  };
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return stageOf(a) < stageOf(b); });
+  std::vector<GraphNode> sorted;
+  for (size_t i : order) {
+    place[i] = sorted.size();
+    sorted.push_back(nodes[i]);
+  }
+  for (size_t at = 0; at < sorted.size(); ++at) {
+    std::vector<size_t> from;
+    for (size_t i : sorted[at].from)
+      if (place[i] < at) // a later stage's layer is no edge to draw upwards
+        from.push_back(place[i]);
+    sorted[at].from = std::move(from);
+  }
+  return graphChart(sorted);
 }
 
 } // namespace
@@ -123,7 +160,7 @@ std::string PageReporter::page(const std::vector<Measure> &test) const {
   chart("Loss", losses);
   chart("Metrics", others);
   html += "<h2>Epochs</h2>\n" + epochTable(epochs);
-  html += "<h2>Memory</h2>\n" + memoryOf(program);
+  html += "<h2>Memory</h2>\n" + memoryOf(program) + memoryOfStages(memory);
   if (std::string graph = graphOf(program); !graph.empty())
     html += "<h2>Layers</h2>\n" + graph;
   return html + "</html>\n";

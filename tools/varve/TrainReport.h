@@ -17,6 +17,9 @@ public:
   PageReporter(TrainObserver &next, const Program &program, std::string path)
       : next(next), program(program), path(std::move(path)) {}
 
+  /// What planMemory said; the page then shows memory by stage.
+  void setMemory(std::string json) { memory = std::move(json); }
+
   void onStep(const StepReport &report) override { next.onStep(report); }
   void onEpoch(const EpochReport &report) override;
   void onNote(std::string_view text) override { next.onNote(text); }
@@ -30,7 +33,7 @@ private:
 
   TrainObserver &next;
   const Program &program;
-  std::string path;
+  std::string path, memory;
   std::vector<EpochReport> epochs;
 };
 

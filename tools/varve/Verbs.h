@@ -66,6 +66,9 @@ struct InspectArgs {
   bool memory = false;
   int64_t batch = 0; ///< 0: the model's
 };
+/// What a training step needs, by stage and phase, as JSON: planned by the
+/// compiler, not run. Batch 0: the model's.
+Result<std::string> planMemory(const ModelArgs &model, int64_t batch);
 /// `varve inspect --memory`.
 int showMemory(const InspectArgs &args);
 int runInspect(const InspectArgs &args);
