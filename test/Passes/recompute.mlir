@@ -62,3 +62,25 @@ varve.program @net {
     varve.return %y, %new : tensor<128x256xf32>, tensor<128x256xf32>
   }
 }
+
+// -----
+
+// The product with x is made where it is summed, not where c is.
+// CHECK-LABEL: func.func @with_its_reader
+// CHECK:         %[[C:.*]] = kernel.call @contract{{.*}} -> tensor<128x256xf32>
+// CHECK:         kernel.call @reduce{{.*}} ins(%[[C]], %{{.*}} : tensor<128x256xf32>, tensor<128x256xf32>) {{.*}} -> tensor<128xf32>, tensor<128xf32>
+// CHECK-NOT:     kernel.call
+// STORE-LABEL: func.func @with_its_reader
+// STORE:         kernel.call @contract{{.*}} -> tensor<128x256xf32>, tensor<128x256xf32>
+varve.program @net {
+  varve.func @with_its_reader(%a: tensor<128x64xf32> {kind = "input", name = "a"},
+                              %b: tensor<64x256xf32> {kind = "input", name = "b"},
+                              %x: tensor<128x256xf32> {kind = "input", name = "x"})
+      -> ({kind = "output", name = "s"}, {kind = "output", name = "t"}) {
+    %c = varve.matmul %a, %b : tensor<128x64xf32>, tensor<64x256xf32> -> tensor<128x256xf32>
+    %q = varve.mul %c, %x : tensor<128x256xf32>
+    %s = varve.sum %c {axis = array<i64: 1>} : tensor<128x256xf32> -> tensor<128xf32>
+    %t = varve.sum %q {axis = array<i64: 1>} : tensor<128x256xf32> -> tensor<128xf32>
+    varve.return %s, %t : tensor<128xf32>, tensor<128xf32>
+  }
+}
