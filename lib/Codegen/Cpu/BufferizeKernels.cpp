@@ -1,7 +1,7 @@
 // --varve-bufferize-kernels: functions from tensors to buffers, one at a time.
 // The upstream pass works on modules and would bufferize kernel bodies too.
 #include "varve/Codegen/Passes.h"
-#include "varve/Dialect/Kernel/Kernel.h"
+#include "varve/Dialect/Kernel/Bufferization.h"
 
 #include "mlir/Dialect/Bufferization/IR/BufferizableOpInterface.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
@@ -24,6 +24,7 @@ namespace {
 
 struct BufferizeKernels : varve::impl::BufferizeKernelsBase<BufferizeKernels> {
   void runOnOperation() override {
+    kernel::noteAccess(getOperation());
     for (auto f : getOperation().getOps<func::FuncOp>())
       if (!f.isExternal() && (failed(bufferize(f)) || failed(clean(f))))
         return signalPassFailure();

@@ -1,6 +1,6 @@
 // How kernel.call bufferizes: by itself, seeing the body of its kernel.def only
 // through two questions, reads and elementAligned.
-#include "varve/Dialect/Kernel/Kernel.h"
+#include "varve/Dialect/Kernel/Bufferization.h"
 
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/IR/DstBufferizableOpInterfaceImpl.h"
@@ -9,22 +9,56 @@ using namespace mlir;
 using namespace mlir::bufferization;
 
 namespace varve::kernel {
+
+/// Two bits for each operand: the body reads it, and it is element-aligned.
+static constexpr llvm::StringLiteral kAccess = "kernel.access";
+enum Access : int8_t { Reads = 1, Aligned = 2 };
+
+static int8_t accessOf(DefOp def, unsigned operand) {
+  return (def.reads(operand) ? Reads : 0) |
+         (def.elementAligned(operand) ? Aligned : 0);
+}
+
+static int8_t accessOf(Operation *call, OpOperand &use) {
+  unsigned i = use.getOperandNumber();
+  if (auto noted =
+          dyn_cast_or_null<DenseI8ArrayAttr>(call->getDiscardableAttr(kAccess)))
+    return noted[i];
+  return accessOf(cast<CallOp>(call).getDef(), i);
+}
+
+void noteAccess(ModuleOp module) {
+  SymbolTable symbols(module);
+  llvm::DenseMap<Operation *, DenseI8ArrayAttr> known;
+  module.walk([&](CallOp call) {
+    if (call.getResults().empty())
+      return;
+    auto def = symbols.lookup<DefOp>(call.getCallee());
+    DenseI8ArrayAttr &access = known[def];
+    if (!access) {
+      SmallVector<int8_t> bits;
+      for (unsigned i = 0; i < call->getNumOperands(); ++i)
+        bits.push_back(accessOf(def, i));
+      access = DenseI8ArrayAttr::get(module.getContext(), bits);
+    }
+    call->setDiscardableAttr(kAccess, access);
+  });
+}
+
 namespace {
 
 struct CallModel : DstBufferizableOpInterfaceExternalModel<CallModel, CallOp> {
   // An out that the body overwrites without looking at it is not read.
   bool bufferizesToMemoryRead(Operation *op, OpOperand &use,
                               const AnalysisState &) const {
-    return cast<CallOp>(op).getDef().reads(use.getOperandNumber());
+    return accessOf(op, use) & Reads;
   }
 
   // One buffer may be both input and out when both are element-aligned.
   bool bufferizesToElementwiseAccess(Operation *op, const AnalysisState &,
                                      ArrayRef<OpOperand *> uses) const {
-    DefOp def = cast<CallOp>(op).getDef();
-    return llvm::all_of(uses, [&](OpOperand *use) {
-      return def.elementAligned(use->getOperandNumber());
-    });
+    return llvm::all_of(
+        uses, [&](OpOperand *use) { return accessOf(op, *use) & Aligned; });
   }
 
   LogicalResult bufferize(Operation *op, RewriterBase &rewriter,
