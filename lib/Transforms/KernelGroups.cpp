@@ -351,7 +351,7 @@ void Grouping::joinPrologue(Operation *root) {
   }
 }
 
-/// Whether a reduction has one result and joins terms by one operation.
+/// A reduction with one result that joins its operand by one operation.
 static linalg::GenericOp foldIn(Operation *root) {
   auto generic = dyn_cast_or_null<linalg::GenericOp>(root);
   if (!generic || !generic.getNumReductionLoops() ||
@@ -362,8 +362,8 @@ static linalg::GenericOp foldIn(Operation *root) {
   BlockArgument acc = generic.getRegionOutputArgs()[0];
   Operation *join =
       generic.getBody()->getTerminator()->getOperand(0).getDefiningOp();
-  bool folds = join && join->getNumOperands() == 2 && acc.hasOneUse() &&
-               *acc.user_begin() == join &&
+  bool folds = join && generic.getBody()->getOperations().size() == 2 &&
+               join->getNumOperands() == 2 && acc.hasOneUse() &&
                join->hasTrait<OpTrait::IsCommutative>();
   return folds ? generic : linalg::GenericOp();
 }

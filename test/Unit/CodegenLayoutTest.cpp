@@ -92,7 +92,7 @@ kernel.def @sums ins = 1 {
       iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
       ins(%x : !p) outs(%f : !s) {
   ^bb0(%a: f32, %acc: f32):
-    %b = arith.mulf %a, %a : f32
+    %b = arith.addf %a, %a : f32
     %m = arith.addf %acc, %b : f32
     linalg.yield %m : f32
   } -> !s
@@ -129,7 +129,7 @@ struct Naive {
         t[j] = std::max(at[0], at[W + 1]);
       }
       s0.push_back((t[0] + t[2]) + t[1]);
-      s1.push_back((t[0] * t[0] + t[2] * t[2]) + t[1] * t[1]);
+      s1.push_back((2 * t[0] + 2 * t[2]) + 2 * t[1]);
     }
   }
 
