@@ -118,6 +118,10 @@ void Checker::lower(Value &first, Value condition, size_t number) {
 void Checker::check(Value value, size_t number) {
   if (!isOfFloats(value))
     return;
+  if (cast<RankedTensorType>(value.getType())
+          .getElementType()
+          .getIntOrFloatBitWidth() < 32)
+    value = CastOp::create(b, value, b.getF32Type()); // says as much
   lower(firstNan, isNan(value), number);
   lower(firstInfinite, isInfinite(value), number);
 }

@@ -205,6 +205,11 @@ TEST_F(Points, NarrowProducts) {
     auto weights = readSafetensors(folder / "points.safetensors");
     ASSERT_TRUE(weights);
     EXPECT_EQ(weights->find("output.weight")->type, DType::F32);
+    EXPECT_EQ(varve("train points.varve --epochs 1 --debug-nan "
+                    "--set precision=" +
+                    precision),
+              0)
+        << err;
   }
 }
 
