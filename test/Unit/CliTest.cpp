@@ -167,7 +167,7 @@ TEST_F(Cli, WrongInputsAreOneClearLine) {
   folder.write("bad.npz", dataset(100).substr(0, 500));
   oneLine("train $T --data bad.npz", 1, "not a valid .npz file");
   oneLine("eval $T --weights t.npz --data t.npz", 1,
-          "not a valid safetensors file");
+          "it has no data.pkl, as PyTorch's files have");
   oneLine("eval $T --weights missing --data t.npz", 1, "cannot read 'missing'");
   oneLine("train $T --data t.npz --set model.depth=3", 64, "compiled already");
   oneLine("train $T --data t.npz --out /nonexistent/a.safetensors --limit 8 "
