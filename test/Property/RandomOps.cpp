@@ -145,11 +145,15 @@ bool Writer::compareAndSelect() {
   if (!y || !areApart(sample(x), sample(y)))
     return false;
   Value c = value("compare", {x, y}, text("predicate", oneOf(predicates)));
-  if (chance(0.2))
+  if (c && chance(0.2))
     c = value("not", c);
+  if (!c)
+    return false;
   if (Value d = pick([&](Value v) { return v.getType() == c.getType(); }))
     if (chance(0.3))
       c = value(chance(0.5) ? "and" : "or", {c, d});
+  if (!c)
+    return false;
   Value other = pick([&](Value v) {
     return isReal(v) && typeOf(v).getShape() == typeOf(c).getShape();
   });
