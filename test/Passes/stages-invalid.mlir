@@ -69,11 +69,11 @@ varve.program @net {
 varve.program @net {
   varve.state @w : tensor<f32> {role = "param"}
   varve.func @f() uses(%w = @w : tensor<f32>) -> ({kind = "loss", name = "loss"}, {kind = "loss", name = "other"}) {
-    // expected-error@+1 {{trains input 0, and so does stage "b"}}
     %l = varve.stage "a"(%w) trains [0] loss 0 : (tensor<f32>) -> tensor<f32> {
     ^bb0(%a: tensor<f32>):
       varve.yield %a : tensor<f32>
     }
+    // expected-error@+1 {{trains input 0, and so does stage "a"}}
     %k = varve.stage "b"(%w) trains [0] loss 0 : (tensor<f32>) -> tensor<f32> {
     ^bb0(%a: tensor<f32>):
       varve.yield %a : tensor<f32>

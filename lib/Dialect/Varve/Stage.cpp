@@ -62,12 +62,16 @@ LogicalResult StageOp::verifyRegions() {
     auto func = dyn_cast<FuncOp>((*this)->getParentOp());
     if (!argument || !func || argument.getArgNumber() < func.getNumInputs())
       return emitOpError() << "trains input " << i << ", which is no state";
-    for (OpOperand &use : parameter.getUses()) {
-      auto other = dyn_cast<StageOp>(use.getOwner());
-      if (other && other != *this &&
-          llvm::is_contained(other.getTrains(), use.getOperandNumber()))
-        return emitOpError() << "trains input " << i << ", and so does stage \""
-                             << other.getStage() << "\"";
+    // Stages are verified side by side: the later of two says so.
+    for (auto other : (*this)->getBlock()->getOps<StageOp>()) {
+      if (other == *this)
+        break;
+      for (int64_t k : other.getTrains())
+        if (k >= 0 && k < int64_t(other.getInputs().size()) &&
+            other.getInputs()[k] == parameter)
+          return emitOpError()
+                 << "trains input " << i << ", and so does stage \""
+                 << other.getStage() << "\"";
     }
   }
   // stage C5
