@@ -246,7 +246,10 @@ Value Recompute::repeat(linalg::GenericOp op, Group home, Group at,
     else
       mapping.map(o->get(), v);
   }
-  Value v = b.clone(*op, mapping)->getResult(0);
+  // It belongs to its reader: to that stage, and to that phase.
+  Operation *copy = b.clone(*op, mapping);
+  copy->setLoc(at->getLoc());
+  Value v = copy->getResult(0);
   origin[v] = op->getResult(0);
   return made[{op, at}] = v;
 }

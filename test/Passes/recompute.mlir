@@ -84,3 +84,24 @@ varve.program @net {
     varve.return %s, %t : tensor<128xf32>, tensor<128xf32>
   }
 }
+
+// -----
+
+// A copy belongs to the pass that reads it: the backward pass has no kernel for
+// it alone.
+// CHECK-LABEL: func.func @backward
+// CHECK:         kernel.call @reduce
+// CHECK-COUNT-2: kernel.call @map
+// CHECK-NOT:     kernel.call
+varve.program @net {
+  varve.func @backward(%x: tensor<512x512xf32> {kind = "input", name = "x"},
+                       %g: tensor<512x512xf32> {kind = "input", name = "g"})
+      -> ({kind = "output", name = "y"}, {kind = "output", name = "dy"}) {
+    %m = varve.sum %x {axis = array<i64: 1>} : tensor<512x512xf32> -> tensor<512xf32>
+    %b = varve.broadcast %m {axis = array<i64: 0>, shape = array<i64: 512, 512>} : tensor<512xf32> -> tensor<512x512xf32>
+    %d = varve.sub %x, %b : tensor<512x512xf32>
+    %y = varve.relu %d : tensor<512x512xf32>
+    %dy = varve.mul %g, %d : tensor<512x512xf32> loc(fused<{phase = "backward"}>["g"])
+    varve.return %y, %dy : tensor<512x512xf32>, tensor<512x512xf32>
+  }
+}
