@@ -430,6 +430,10 @@ FailureOr<SmallVector<KernelGroup>> Grouping::schedule() {
       }
   auto place = [&](unsigned g) {
     const KernelGroup &each = groups[g];
+    // Scalars as soon as they can be: what waits for them, the update of each
+    // weight for Adam's corrections, keeps its operands alive.
+    if (!each.root && each.space.empty())
+      return 0u;
     return position.lookup(each.root ? each.root : each.ops.front());
   };
   using Entry = std::pair<unsigned, unsigned>;

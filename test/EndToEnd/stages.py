@@ -192,7 +192,8 @@ def main():
         t.same(alone, slow, first, "the first greedy stage learns as if alone")
         changed, _, _ = t.train(
             MODEL,
-            greedy + ' { stage "second" { optimizer adam(lr: 0.1) epochs 1 } }',
+            greedy
+            + ' {\n stage "second" {\n optimizer adam(lr: 0.1)\n epochs 1\n }\n}',
         )
         t.same(slow, changed, first, "later stages leave it as it is")
         t.check(
@@ -216,19 +217,19 @@ def main():
             "first.similar" in lines[0]["losses"], "parts of losses are reported"
         )
 
-        # Memory: the largest stage, not the sum. Four equal layers.
+        # Memory: the largest stage, not the sum. Twelve equal layers.
         layers = """model net(x: f32[N, 2]) -> logits: f32[N, 2] {
           h = dense(x, 64) as begin
-          repeat i in 0..4 { layer deep[i] { h = h |> dense(64) as map |> tanh } }
+          repeat i in 0..12 { layer deep[i] { h = h |> dense(64) as map |> tanh } }
           return dense(h, 2) as output
         }
         """
         joined = t.memory(layers)
-        halves = t.memory(layers, 'learning decoupled(cuts: "deep.1")')
+        halves = t.memory(layers, 'learning decoupled(cuts: "deep.5")')
         peaks = {s["stage"]: s["activation_mb"] for s in halves["stages"]}
         t.check(
             halves["peak_activation_mb"]
-            == max(peaks["deep.1"], peaks["output"])
+            == max(peaks["deep.5"], peaks["output"])
             < 0.75 * joined["peak_activation_mb"],
             f"the peak is that of the largest stage: {peaks}, together "
             f"{joined['peak_activation_mb']}",
@@ -236,13 +237,11 @@ def main():
         t.check(
             halves["arena_mb"] < joined["arena_mb"], "and the arena is smaller"
         )
-        checkpoints = t.memory(layers, 'memory_budget "3MB"')
+        checkpoints = t.memory(layers, 'memory_budget "5MB"')
         t.check(
-            checkpoints["peak_activation_mb"] < joined["peak_activation_mb"]
-            and checkpoints["arena_mb"] < joined["arena_mb"],
-            "recomputation takes less: "
-            f"{checkpoints['peak_activation_mb']}, arena "
-            f"{checkpoints['arena_mb']} of {joined['arena_mb']}",
+            checkpoints["peak_activation_mb"]
+            < 0.5 * joined["peak_activation_mb"],
+            f"recomputation keeps less: {checkpoints['peak_activation_mb']}",
         )
 
         # What is computed again has the same bits, and takes less memory.
