@@ -20,7 +20,9 @@ class Varve_RandomOp<string mnemonic, string parameters, string element,
     : Varve_PrimitiveOp<mnemonic, parameters, element # "[...]",
                         [Varve_NoGradient, Varve_InferType]> {
   string constraint =
-      "\n- C1: seed and step have rank 0.\n"
+      "\n- C1: seed has rank 0; so has step, or it is one number for each "
+      "sample, the first\n  axis, in which elements are then counted "
+      "(permutation: rank 0).\n"
       "- C2: sizes are not negative; there are less than 2 ** 32 elements.\n";
   dag operands = (ins TensorOf<[I64]>:$seed, TensorOf<[I64]>:$step,
                       Varve_I64Attr:$stream);
