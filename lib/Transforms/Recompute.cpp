@@ -29,8 +29,6 @@ public:
         group[op] = &g;
     for (auto store : func.getOps<bufferization::MaterializeInDestinationOp>())
       written.insert(store.getDest());
-    for (auto [i, op] : llvm::enumerate(func.front()))
-      position[&op] = i;
   }
   llvm::DenseSet<Operation *> run();
 
@@ -50,14 +48,10 @@ private:
   /// Large tensors that the kernel reads, but for `except`.
   Leaves readsOf(Group g, Value except) const;
   void decide(linalg::GenericOp op);
-  /// Whether to store the value costs more memory than its leaves would.
-  bool holdsMemory(linalg::GenericOp op, const SetVector<Group> &where,
-                   const Leaves &leaves) const;
   Value repeat(linalg::GenericOp op, Group home, Group at, OpBuilder &b);
 
   func::FuncOp func;
   DenseMap<Operation *, Group> group;
-  DenseMap<Operation *, unsigned> position;
   DenseSet<Value> written;     // buffers of states that change
   DenseSet<Operation *> again; // what was decided
   DenseMap<std::pair<Operation *, Group>, Value> made;
@@ -201,34 +195,8 @@ void Recompute::decide(linalg::GenericOp op) {
             return group.lookup(user) == group.lookup(maker);
           }))
         bytes += 2 * bytesOf(leaf);
-  int64_t stored = (2 + int64_t(where.size())) * bytesOf(v);
-  if (bytes < stored || (bytes < 2 * stored && holdsMemory(op, where, leaves)))
+  if (bytes < (2 + int64_t(where.size())) * bytesOf(v))
     again.insert(op);
-}
-
-// Bytes times the operations that they are kept for: those of the value until
-// its last reader, against those of its leaves from their own last reader on.
-// The mask of a ReLU is a quarter of the activations that the backward pass
-// reads shortly before, but all masks together are kept while these are.
-bool Recompute::holdsMemory(linalg::GenericOp op, const SetVector<Group> &where,
-                            const Leaves &leaves) const {
-  auto last = [&](Value v, bool others) {
-    unsigned at = position.lookup(v.getDefiningOp());
-    for (Operation *user : v.getUsers())
-      if (!others || !where.contains(group.lookup(user)))
-        at = std::max(
-            at, position.lookup(op->getBlock()->findAncestorOpInBlock(*user)));
-    return at;
-  };
-  unsigned end = last(op->getResult(0), false);
-  // It is stored where its kernel runs, which is where the first of it stood.
-  unsigned begin = position.lookup(group.lookup(op)->ops.front());
-  int64_t kept = bytesOf(op->getResult(0)) * (end - begin);
-  int64_t longer = 0;
-  for (Value leaf : leaves)
-    longer +=
-        bytesOf(leaf) * std::max<int64_t>(0, int64_t(end) - last(leaf, true));
-  return longer < kept;
 }
 
 Value Recompute::repeat(linalg::GenericOp op, Group home, Group at,
