@@ -2,6 +2,7 @@
 // backward pass, where memory would not do. The forward pass is cut into
 // segments; values that cross their borders are kept, others live only while
 // their segment's gradients are built. The last segment needs nothing twice.
+#include "Transforms/Values.h"
 #include "varve/Dialect/Kernel/Place.h"
 #include "varve/Dialect/Varve/Stage.h"
 #include "varve/Transforms/Passes.h"
@@ -13,11 +14,6 @@ namespace varve {
 #define GEN_PASS_DEF_CHECKPOINTACTIVATIONS
 #include "varve/Transforms/Passes.h.inc"
 } // namespace varve
-
-static int64_t bytesOf(Value value) {
-  auto type = cast<RankedTensorType>(value.getType());
-  return type.getNumElements() * ((type.getElementTypeBitWidth() + 7) / 8);
-}
 
 namespace {
 /// The forward and backward operations of one block: a function's or a stage's.

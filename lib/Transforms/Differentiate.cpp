@@ -4,6 +4,7 @@
 #include "varve/Transforms/Differentiate.h"
 #include "Transforms/Optimizer.h"
 #include "Transforms/Patterns.h"
+#include "Transforms/Values.h"
 #include "varve/Dialect/Kernel/Place.h"
 #include "varve/Dialect/Varve/Stage.h"
 #include "varve/Transforms/Passes.h"
@@ -20,19 +21,6 @@ namespace varve {
 static bool carriesGradient(Value v) {
   auto type = dyn_cast<RankedTensorType>(v.getType());
   return type && isa<FloatType>(type.getElementType());
-}
-
-/// What an operation reads: its operands, and what its regions capture.
-static SmallVector<Value> inputsOf(Operation *op) {
-  SmallVector<Value> inputs(op->getOperands());
-  if (op->getNumRegions())
-    op->walk([&](Operation *inner) {
-      for (Value v : inner->getOperands())
-        if (v.getParentRegion()->isProperAncestor(inner->getParentRegion()) &&
-            !op->isAncestor(v.getParentRegion()->getParentOp()))
-          inputs.push_back(v);
-    });
-  return inputs;
 }
 
 FailureOr<SmallVector<Value>> varve::buildGradients(ImplicitLocOpBuilder &b,

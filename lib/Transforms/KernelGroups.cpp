@@ -36,16 +36,10 @@ bool varve::isCloned(Value v) {
   return isa<linalg::FillOp, tensor::EmptyOp>(op);
 }
 
-SmallVector<Value> varve::inputsOf(Operation *op) {
-  SetVector<Value> inputs;
-  inputs.insert(op->operand_begin(), op->operand_end());
-  if (op->getNumRegions())
-    op->walk([&](Operation *inner) {
-      for (Value v : inner->getOperands())
-        if (!op->isAncestor(v.getParentBlock()->getParentOp()))
-          inputs.insert(v);
-    });
-  return inputs.takeVector();
+bool varve::isFold(Operation *op) {
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  return generic && generic.getNumReductionLoops() &&
+         !linalg::isaContractionOpInterface(cast<linalg::LinalgOp>(op));
 }
 
 Operation *varve::ancestorIn(Operation *op, Block *block) {
@@ -353,12 +347,9 @@ void Grouping::joinPrologue(Operation *root) {
 
 /// A reduction with one result that joins its operand by one operation.
 static linalg::GenericOp foldIn(Operation *root) {
-  auto generic = dyn_cast_or_null<linalg::GenericOp>(root);
-  if (!generic || !generic.getNumReductionLoops() ||
-      generic->getNumResults() != 1 ||
-      linalg::isaContractionOpInterface(
-          cast<linalg::LinalgOp>(generic.getOperation())))
+  if (!root || !isFold(root) || root->getNumResults() != 1)
     return {};
+  auto generic = cast<linalg::GenericOp>(root);
   BlockArgument acc = generic.getRegionOutputArgs()[0];
   Operation *join =
       generic.getBody()->getTerminator()->getOperand(0).getDefiningOp();

@@ -2,6 +2,7 @@
 #ifndef VARVE_LIB_TRANSFORMS_KERNELGROUPS_H
 #define VARVE_LIB_TRANSFORMS_KERNELGROUPS_H
 
+#include "Transforms/Values.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "llvm/ADT/SetVector.h"
@@ -30,8 +31,8 @@ bool isNode(mlir::Operation *op);
 /// scalars, fills, empty tensors.
 bool isCloned(mlir::Value v);
 
-/// Operands, and values that its regions capture.
-llvm::SmallVector<mlir::Value> inputsOf(mlir::Operation *op);
+/// Whether an operation is a reduction and no contraction.
+bool isFold(mlir::Operation *op);
 
 /// The operation of `block` that holds `op`, or null.
 mlir::Operation *ancestorIn(mlir::Operation *op, mlir::Block *block);
@@ -48,8 +49,7 @@ groupKernels(mlir::func::FuncOp func, bool merge = true,
 /// where that saves memory traffic. Returns the copies; with any, groups are to
 /// be made anew.
 llvm::DenseSet<mlir::Operation *>
-recomputeCheap(mlir::func::FuncOp func,
-                    llvm::ArrayRef<KernelGroup> groups);
+recomputeCheap(mlir::func::FuncOp func, llvm::ArrayRef<KernelGroup> groups);
 
 } // namespace varve
 #endif

@@ -3,6 +3,7 @@
 // has. A cut without a loss only cuts off what lies before it. Without cuts
 // there is nothing to do but to inline the layers.
 #include "Transforms/Patterns.h"
+#include "Transforms/Values.h"
 #include "varve/Dialect/Varve/Stage.h"
 #include "varve/Transforms/Passes.h"
 #include "llvm/ADT/MapVector.h"
@@ -27,18 +28,6 @@ static void inlineLayers(Operation *top) {
                                               body.getOperations());
     layer.erase();
   });
-}
-
-/// What an operation reads: its operands, and what its regions capture.
-static SmallVector<Value> inputsOf(Operation *op) {
-  SmallVector<Value> inputs(op->getOperands());
-  if (op->getNumRegions())
-    op->walk([&](Operation *inner) {
-      for (Value v : inner->getOperands())
-        if (!op->isAncestor(v.getParentBlock()->getParentOp()))
-          inputs.push_back(v);
-    });
-  return inputs;
 }
 
 namespace {

@@ -63,12 +63,6 @@ bool isLarge(Value v) {
   return type && type.hasStaticShape() && type.getNumElements() >= kLarge;
 }
 
-bool isFold(Operation *op) {
-  auto generic = dyn_cast<linalg::GenericOp>(op);
-  return generic && generic.getNumReductionLoops() &&
-         !linalg::isaContractionOpInterface(cast<linalg::LinalgOp>(op));
-}
-
 bool Recompute::repeatable(Operation *op) const {
   auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
   if (!generic || generic.getNumReductionLoops() ||
@@ -162,12 +156,6 @@ Recompute::Leaves Recompute::readsOf(Group g, Value except) const {
         reads.insert(v);
     }
   return reads;
-}
-
-static int64_t bytesOf(Value v) {
-  auto type = cast<RankedTensorType>(v.getType());
-  return type.getNumElements() *
-         llvm::divideCeil(type.getElementTypeBitWidth(), 8);
 }
 
 // A store counts twice, since its line comes from memory first.
