@@ -2,6 +2,7 @@
 // to the results, last to first; each adds to the cotangents of its operands
 // by its own rule.
 #include "varve/Transforms/Differentiate.h"
+#include "Dialect/Varve/Ops/Build.h"
 #include "Transforms/Optimizer.h"
 #include "Transforms/Patterns.h"
 #include "Transforms/Values.h"
@@ -95,15 +96,9 @@ FailureOr<SmallVector<Value>> varve::buildTangents(ImplicitLocOpBuilder &b,
                                                    ArrayRef<Value> wrt,
                                                    ArrayRef<Value> tangents) {
   // The cotangents u: zeros that nothing folds, and that vanish at the end.
-  auto splat = [&](Value like, double value) -> Value {
-    auto type = cast<RankedTensorType>(like.getType());
-    auto element = cast<FloatType>(type.getElementType());
-    return ConstantOp::create(
-        b, type, DenseElementsAttr::get(type, FloatAttr::get(element, value)));
-  };
   SmallVector<Value> u;
   for (Value result : results)
-    u.push_back(splat(result, 0));
+    u.push_back(constantLike(b, result, 0));
   auto pulled = buildGradients(b, results, u, wrt);
   if (failed(pulled))
     return failure();
@@ -118,16 +113,8 @@ FailureOr<SmallVector<Value>> varve::buildTangents(ImplicitLocOpBuilder &b,
     return failure();
   for (auto [value, result] : llvm::zip(*pushed, results))
     if (!value)
-      value = splat(result, 0);
+      value = constantLike(b, result, 0);
   return pushed;
-}
-
-/// 1 as the cotangent of a loss.
-static Value oneLike(ImplicitLocOpBuilder &b, Value loss) {
-  auto type = cast<RankedTensorType>(loss.getType());
-  auto element = cast<FloatType>(type.getElementType());
-  return ConstantOp::create(
-      b, type, DenseElementsAttr::get(type, FloatAttr::get(element, 1)));
 }
 
 /// The gradients of `loss` before `end`. What they are made of says so.
@@ -136,7 +123,7 @@ static FailureOr<SmallVector<Value>> gradientsOf(Operation *end, Value loss,
                                                  Value scale = {}) {
   ImplicitLocOpBuilder b(end->getLoc(), end);
   Operation *last = end->getPrevNode();
-  Value cotangent = oneLike(b, loss);
+  Value cotangent = constantLike(b, loss, 1);
   if (scale)
     cotangent = CastOp::create(
         b, scale, cast<RankedTensorType>(loss.getType()).getElementType());

@@ -2,6 +2,7 @@
 // the step and without effect on it. Operations stand in an order in which a
 // result comes after what it is made of, so that the first one with a NaN had
 // none among its operands.
+#include "Dialect/Varve/Ops/Build.h"
 #include "varve/Dialect/Kernel/Place.h"
 #include "varve/Transforms/Passes.h"
 
@@ -68,7 +69,6 @@ public:
 
 private:
   void check(Value value, size_t number);
-  Value splat(RankedTensorType type, double value);
   Value any(Value conditions);
   Value isNan(Value value);
   Value isInfinite(Value value);
@@ -81,15 +81,6 @@ private:
   Value none, firstNan, firstInfinite;
 };
 } // namespace
-
-Value Checker::splat(RankedTensorType type, double value) {
-  Type element = type.getElementType();
-  Attribute scalar =
-      isa<FloatType>(element)
-          ? Attribute(FloatAttr::get(cast<FloatType>(element), value))
-          : Attribute(IntegerAttr::get(element, int64_t(value)));
-  return ConstantOp::create(b, type, DenseElementsAttr::get(type, scalar));
-}
 
 Value Checker::any(Value conditions) {
   int64_t rank = cast<RankedTensorType>(conditions.getType()).getRank();
@@ -112,7 +103,7 @@ Value Checker::isInfinite(Value value) {
 void Checker::lower(Value &first, Value condition, size_t number) {
   first = MinimumOp::create(
       b, first,
-      WhereOp::create(b, condition, splat(counts, double(number)), none));
+      WhereOp::create(b, condition, constant(b, counts, double(number)), none));
 }
 
 void Checker::check(Value value, size_t number) {
@@ -133,7 +124,7 @@ SmallVector<std::string> Checker::run() {
   for (Operation &op : body.without_terminator())
     order.push_back(&op);
   b.setInsertionPointToStart(&body);
-  firstNan = firstInfinite = none = splat(counts, 0x1p62);
+  firstNan = firstInfinite = none = constant(b, counts, 0x1p62);
   for (BlockArgument argument : body.getArguments()) {
     unsigned i = argument.getArgNumber();
     bool input = i < func.getNumInputs();
@@ -166,7 +157,7 @@ SmallVector<std::string> Checker::run() {
     stays = stays ? OrOp::create(b, stays, bad).getResult() : bad;
   }
   if (!stays)
-    stays = splat(RankedTensorType::get({}, b.getI1Type()), 0);
+    stays = constant(b, RankedTensorType::get({}, b.getI1Type()), 0);
   SmallVector<Attribute> infos(func.getResults().getValue());
   SmallVector<Value> values(end.getValues());
   auto add = [&](StringRef name, Value value) {

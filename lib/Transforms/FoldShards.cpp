@@ -1,6 +1,7 @@
 // One step out of the step on a shard. Every reduction over the batch is then
 // a reduction over a shard, folded in the order of the shards; the memory of
 // one shard serves the next. Batches that are accumulated are shards, too.
+#include "Dialect/Varve/Ops/Build.h"
 #include "mlir/IR/IRMapping.h"
 #include "varve/Dialect/Kernel/Place.h"
 #include "varve/Transforms/Passes.h"
@@ -40,7 +41,6 @@ private:
   LogicalResult addShard(unsigned number, int64_t first);
   Value samplesOf(Value batch, int64_t first, int64_t count);
   Value seedOf(Value seed, unsigned number);
-  Value splat(Value like, double value);
 
   FuncOp whole, last, folded;
   ArrayRef<int64_t> sizes;
@@ -87,13 +87,6 @@ Value Folder::seedOf(Value seed, unsigned number) {
       b, type,
       DenseElementsAttr::get(type, b.getI64IntegerAttr(int64_t(apart))));
   return AddOp::create(b, seed, by);
-}
-
-Value Folder::splat(Value like, double value) {
-  auto type = cast<RankedTensorType>(like.getType());
-  auto element = cast<FloatType>(type.getElementType());
-  return ConstantOp::create(
-      b, type, DenseElementsAttr::get(type, FloatAttr::get(element, value)));
 }
 
 LogicalResult Folder::addShard(unsigned number, int64_t first) {
@@ -144,7 +137,8 @@ LogicalResult Folder::addShard(unsigned number, int64_t first) {
         sums.push_back(returned[i]);
       continue;
     }
-    Value sum = MulOp::create(b, returned[i], splat(returned[i], weight));
+    Value sum =
+        MulOp::create(b, returned[i], constantLike(b, returned[i], weight));
     bool ofGradient = kindOf(info) == "gradient";
     if (ofGradient)
       markPlace(sum.getDefiningOp(), "phase", "backward");

@@ -1,6 +1,7 @@
 // The optimizers' formulas. Corrections that depend on the step alone are
 // scalars, computed in f64 once a step.
 #include "Transforms/Optimizer.h"
+#include "Dialect/Varve/Ops/Build.h"
 
 using namespace mlir;
 using namespace varve;
@@ -65,11 +66,6 @@ struct Formula {
   ImplicitLocOpBuilder &b;
   RankedTensorType shape; ///< of the parameter
 
-  Value scalar(RankedTensorType type, double value) {
-    auto element = cast<FloatType>(type.getElementType());
-    return ConstantOp::create(
-        b, type, DenseElementsAttr::get(type, FloatAttr::get(element, value)));
-  }
   Value spread(Value x) {
     if (x.getType() == shape)
       return x;
@@ -87,7 +83,7 @@ struct Formula {
 
   /// 1 - x of a scalar.
   Value complement(Value x) {
-    return SubOp::create(b, scalar(cast<RankedTensorType>(x.getType()), 1), x);
+    return SubOp::create(b, constantLike(b, x, 1), x);
   }
   /// 1 - beta^step in f64.
   Value correction(Value beta, Value step) {
@@ -119,7 +115,7 @@ static SmallVector<Value> stepOfAdam(Formula &f, const OptimizerKind &kind,
   Value rate = DivOp::create(b, CastOp::create(b, in.lr, f64),
                              f.correction(beta1, in.step));
   Value root = SqrtOp::create(b, f.correction(beta2, in.step));
-  Value one = f.scalar(cast<RankedTensorType>(root.getType()), 1);
+  Value one = constantLike(b, root, 1);
   Value scale = DivOp::create(b, one, root);
   rate = CastOp::create(b, rate, f32);
   scale = CastOp::create(b, scale, f32);

@@ -1,5 +1,6 @@
 // From gradients to new values of the parameters: slots, hyperparameters,
 // schedule, clipping, the optimizer's formula, the scale of the loss, averages.
+#include "Dialect/Varve/Ops/Build.h"
 #include "Transforms/Optimizer.h"
 #include "Transforms/Patterns.h"
 #include "varve/Dialect/Kernel/Place.h"
@@ -57,22 +58,9 @@ private:
     updates.push_back(FlatSymbolRefAttr::get(state.getSymNameAttr()));
     updated.push_back(value);
   }
-  Value constant(RankedTensorType type, double value) {
-    auto element = type.getElementType();
-    Attribute scalar =
-        isa<FloatType>(element)
-            ? Attribute(FloatAttr::get(cast<FloatType>(element), value))
-            : Attribute(IntegerAttr::get(element, int64_t(value)));
-    return ConstantOp::create(b, type, DenseElementsAttr::get(type, scalar));
-  }
-  Value castTo(Value x, Type element) {
-    if (elementOf(x) == element)
-      return x;
-    return CastOp::create(b, x, element);
-  }
   Value spread(Value scalar, Value like) {
     auto type = cast<RankedTensorType>(like.getType());
-    return BroadcastOp::create(b, castTo(scalar, type.getElementType()),
+    return BroadcastOp::create(b, castTo(b, scalar, type.getElementType()),
                                b.getDenseI64ArrayAttr(type.getShape()),
                                DenseI64ArrayAttr());
   }
@@ -202,7 +190,7 @@ void UpdateBuilder::clip(MutableArrayRef<Gradient> gradients) {
         element = b.getF64Type();
     Value total;
     for (Gradient &g : gradients) {
-      Value wide = castTo(g.value, element);
+      Value wide = castTo(b, g.value, element);
       Value square = MulOp::create(b, wide, wide);
       int64_t rank = cast<RankedTensorType>(square.getType()).getRank();
       auto axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
@@ -213,11 +201,11 @@ void UpdateBuilder::clip(MutableArrayRef<Gradient> gradients) {
       return;
     auto type = cast<RankedTensorType>(total.getType());
     Value norm =
-        AddOp::create(b, SqrtOp::create(b, total), constant(type, 1e-6));
+        AddOp::create(b, SqrtOp::create(b, total), constant(b, type, 1e-6));
     Value high =
-        castTo(hyperInput("clip_norm", limit.getValueAsDouble()), element);
-    Value factor =
-        MinimumOp::create(b, DivOp::create(b, high, norm), constant(type, 1));
+        castTo(b, hyperInput("clip_norm", limit.getValueAsDouble()), element);
+    Value factor = MinimumOp::create(b, DivOp::create(b, high, norm),
+                                     constant(b, type, 1));
     for (Gradient &g : gradients)
       g.value = MulOp::create(b, g.value, spread(factor, g.value));
   }
@@ -230,13 +218,11 @@ void UpdateBuilder::unscale() {
   if (!state)
     return;
   scale = func.addUse(state);
-  Value inverse = DivOp::create(
-      b, constant(cast<RankedTensorType>(scale.getType()), 1), scale);
+  Value inverse = DivOp::create(b, constantLike(b, scale, 1), scale);
   for (Gradient &g : gradients) {
     // What is no number or infinite differs from itself less itself.
     Value zero = SubOp::create(b, g.value, g.value);
-    Value same = CompareOp::create(
-        b, zero, constant(cast<RankedTensorType>(zero.getType()), 0), "eq");
+    Value same = CompareOp::create(b, zero, constantLike(b, zero, 0), "eq");
     int64_t rank = cast<RankedTensorType>(same.getType()).getRank();
     auto axes = llvm::to_vector(llvm::seq<int64_t>(0, rank));
     Value all = AllOp::create(b, same, axes, false);
@@ -267,13 +253,14 @@ void UpdateBuilder::updateScale() {
   Value count = func.addUse(countState);
   auto real = cast<RankedTensorType>(scale.getType());
   auto whole = cast<RankedTensorType>(count.getType());
-  Value next = AddOp::create(b, count, constant(whole, 1));
-  Value full = CompareOp::create(b, next, constant(whole, 2000), "ge");
-  Value grown = MinimumOp::create(b, MulOp::create(b, scale, constant(real, 2)),
-                                  constant(real, 0x1p24));
+  Value next = AddOp::create(b, count, constant(b, whole, 1));
+  Value full = CompareOp::create(b, next, constant(b, whole, 2000), "ge");
+  Value grown =
+      MinimumOp::create(b, MulOp::create(b, scale, constant(b, real, 2)),
+                        constant(b, real, 0x1p24));
   Value shrunk = MaximumOp::create(
-      b, MulOp::create(b, scale, constant(real, 0.5)), constant(real, 1));
-  Value none = constant(whole, 0);
+      b, MulOp::create(b, scale, constant(b, real, 0.5)), constant(b, real, 1));
+  Value none = constant(b, whole, 0);
   Value kept = WhereOp::create(b, full, grown, scale);
   Value steps = WhereOp::create(b, full, none, next);
   setState(program.lookupSymbol<StateOp>(kLossScale),
@@ -290,8 +277,7 @@ void UpdateBuilder::average(StateOp parameter, Value value) {
       slotName(parameter.getSymName(), "average"));
   Value old = func.addUse(state);
   Value d = hyperInput("average", decay.getValueAsDouble());
-  Value rest =
-      SubOp::create(b, constant(cast<RankedTensorType>(d.getType()), 1), d);
+  Value rest = SubOp::create(b, constantLike(b, d, 1), d);
   Value kept = MulOp::create(b, spread(d, old), old);
   setState(state,
            AddOp::create(b, kept, MulOp::create(b, spread(rest, old), value)));
@@ -350,8 +336,7 @@ LogicalResult UpdateBuilder::run() {
             end = op->getNextNode();
       b.setInsertionPoint(end);
       if (!step)
-        step = AddOp::create(
-            b, old, constant(cast<RankedTensorType>(old.getType()), 1));
+        step = AddOp::create(b, old, constantLike(b, old, 1));
       Operation *before = end->getPrevNode();
       update(own, step);
       while (before->getNextNode() != end) {
