@@ -1,5 +1,6 @@
 // Taps of convolutions that only ever meet padding, and the weights behind
 // them.
+#include "Dialect/Varve/Ops/Window.h"
 #include "Transforms/Optimizer.h"
 #include "varve/Transforms/Passes.h"
 
@@ -16,75 +17,61 @@ namespace varve {
 
 namespace {
 /// Taps [begin, end) of one axis, and the padding with which they give the same
-/// positions.
+/// places.
 struct Taps {
   int64_t begin, end, before, after;
 };
 } // namespace
 
 /// The taps of an axis that meet the input somewhere, and those between them.
-static Taps liveTaps(int64_t size, int64_t positions, int64_t kernel,
-                     int64_t stride, int64_t dilation, int64_t before,
-                     int64_t after) {
-  Taps all{0, kernel, before, after};
-  // Tap k reads p stride + k dilation - before for 0 <= p < positions.
+static Taps liveTaps(const WindowAxis &axis) {
+  Taps all{0, axis.kernel, axis.before, axis.after};
   auto lives = [&](int64_t k) {
-    int64_t first = k * dilation - before;
-    int64_t last = first + (positions - 1) * stride;
-    if (first >= size || last < 0)
-      return false;
-    // The first p that is not before the input.
-    int64_t skipped = first < 0 ? (-first + stride - 1) / stride : 0;
-    return skipped < positions && first + skipped * stride < size;
+    for (int64_t p = 0; p < axis.places; ++p)
+      if (axis.holds(axis.at(p, k)))
+        return true;
+    return false;
   };
   Taps live = all;
-  while (live.begin < kernel && !lives(live.begin))
+  while (live.begin < live.end && !lives(live.begin))
     ++live.begin;
   while (live.end > live.begin && !lives(live.end - 1))
     --live.end;
   // Padding is not negative: some dead taps may have to stay.
-  live.begin = std::min(live.begin, before / dilation);
+  live.begin = std::min(live.begin, axis.before / axis.dilation);
   if (live.begin >= live.end)
     return all;
-  live.before = before - live.begin * dilation;
-  int64_t reach = (live.end - live.begin - 1) * dilation + 1;
-  live.after = std::max<int64_t>(0, (positions - 1) * stride + reach - size -
-                                        live.before);
-  bool same =
-      (size + live.before + live.after - reach) / stride + 1 == positions;
-  return same ? live : all;
+  WindowAxis part = axis;
+  part.kernel = live.end - live.begin;
+  part.before = live.before = axis.before - live.begin * axis.dilation;
+  part.after = 0;
+  int64_t last = part.at(axis.places - 1, part.kernel - 1);
+  part.after = live.after = std::max<int64_t>(0, last - (axis.size - 1));
+  int64_t beyond = axis.size + part.before + part.after - part.reach();
+  return beyond / axis.stride + 1 == axis.places ? live : all;
 }
 
 static void narrow(ConvOp conv) {
-  auto x = cast<RankedTensorType>(conv.getX().getType());
-  auto weight = cast<RankedTensorType>(conv.getWeight().getType());
-  auto y = cast<RankedTensorType>(conv.getResult().getType());
-  int64_t axes = x.getRank() - 2;
-  if (x.getNumElements() == 0 || y.getNumElements() == 0)
+  if (typeOf(conv.getX()).getNumElements() == 0 ||
+      typeOf(conv.getResult()).getNumElements() == 0)
     return;
-  ArrayRef<int64_t> padding = conv.getPadding();
-  bool ends = int64_t(padding.size()) == 2 * axes;
-  SmallVector<int64_t> begin(2, 0), end(weight.getShape().take_front(2));
-  SmallVector<int64_t> step(weight.getRank(), 1), before, after;
-  bool changed = false;
-  for (int64_t d = 0; d < axes; ++d) {
-    int64_t kernel = weight.getDimSize(2 + d);
-    Taps taps = liveTaps(x.getDimSize(2 + d), y.getDimSize(2 + d), kernel,
-                         conv.getStride()[d], conv.getDilation()[d], padding[d],
-                         padding[ends ? axes + d : d]);
-    begin.push_back(taps.begin);
-    end.push_back(taps.end);
-    before.push_back(taps.before);
+  SmallVector<int64_t> end(shapeOf(conv.getWeight())), begin(end.size(), 0);
+  SmallVector<int64_t> step(end.size(), 1), padding, after;
+  for (auto [d, axis] : llvm::enumerate(convWindow(conv))) {
+    Taps taps = liveTaps(axis);
+    begin[2 + d] = taps.begin;
+    end[2 + d] = taps.end;
+    padding.push_back(taps.before);
     after.push_back(taps.after);
-    changed |= taps.begin > 0 || taps.end < kernel;
   }
-  if (!changed)
+  Value weight = conv.getWeight();
+  if (llvm::none_of(begin, [](int64_t b) { return b > 0; }) &&
+      ArrayRef(end) == shapeOf(weight))
     return;
   ImplicitLocOpBuilder b(conv.getLoc(), conv);
-  Value part = SliceOp::create(b, conv.getWeight(), begin, end, step);
-  llvm::append_range(before, after);
-  conv.getWeightMutable().assign(part);
-  conv.setPadding(before);
+  conv.getWeightMutable().assign(SliceOp::create(b, weight, begin, end, step));
+  llvm::append_range(padding, after);
+  conv.setPadding(padding);
 }
 
 namespace {
@@ -151,15 +138,15 @@ static void shrink(StateOp state, StateUses &uses) {
   for (BlockArgument value : uses.values)
     value.setType(part);
   for (SliceOp slice : uses.slices) {
-    SmallVector<int64_t> from, to;
-    for (int64_t d = 0; d < whole.getRank(); ++d) {
-      from.push_back(slice.getBegin()[d] - begin[d]);
-      to.push_back(slice.getEnd()[d] - begin[d]);
-    }
     if (slice.getType() == part) {
       slice.replaceAllUsesWith(slice.getX());
       slice.erase();
       continue;
+    }
+    SmallVector<int64_t> from, to;
+    for (int64_t d = 0; d < whole.getRank(); ++d) {
+      from.push_back(slice.getBegin()[d] - begin[d]);
+      to.push_back(slice.getEnd()[d] - begin[d]);
     }
     slice.setBegin(from);
     slice.setEnd(to);

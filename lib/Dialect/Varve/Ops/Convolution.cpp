@@ -52,15 +52,15 @@ static Window convWindowOf(Op op, RankedTensorType x, RankedTensorType weight,
   return window;
 }
 
-static Window convWindow(ConvOp op) {
+Window varve::convWindow(ConvOp op) {
   return convWindowOf(op, typeOf(op.getX()), typeOf(op.getWeight()),
                       typeOf(op.getResult()));
 }
-static Window convWindow(ConvTransposeOp op) {
+Window varve::convWindow(ConvTransposeOp op) {
   return convWindowOf(op, typeOf(op.getResult()), typeOf(op.getWeight()),
                       typeOf(op.getX()));
 }
-static Window convWindow(ConvWeightOp op) {
+Window varve::convWindow(ConvWeightOp op) {
   return convWindowOf(op, typeOf(op.getX()), typeOf(op.getResult()),
                       typeOf(op.getY()));
 }

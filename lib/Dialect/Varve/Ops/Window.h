@@ -33,5 +33,11 @@ std::optional<Window> windowOf(int64_t axes, llvm::ArrayRef<int64_t> kernel,
                                llvm::ArrayRef<int64_t> padding,
                                llvm::ArrayRef<int64_t> dilation);
 
+/// The window of a verified convolution, with its sizes and places; of its
+/// adjoints, that of the convolution.
+Window convWindow(ConvOp op);
+Window convWindow(ConvTransposeOp op);
+Window convWindow(ConvWeightOp op);
+
 } // namespace varve
 #endif
