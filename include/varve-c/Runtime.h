@@ -145,6 +145,9 @@ size_t varve_dtype_bytes(int64_t dtype);
 /* Elements of a state variable. */
 int64_t varve_state_elements(const struct varve_state_desc *state);
 
+/* Those that functions see: all, or the elements of its window. */
+int64_t varve_state_used_elements(const struct varve_state_desc *state);
+
 /* Whether shape, layout and bytes of a state variable fit together. */
 int varve_state_check(const struct varve_state_desc *state, varve_error *error);
 

@@ -21,11 +21,18 @@ static const int64_t *part_of(const struct varve_state_desc *state) {
   return state->window ? state->window + state->rank : state->shape;
 }
 
+int64_t varve_state_used_elements(const struct varve_state_desc *state) {
+  const int64_t *part = part_of(state);
+  int64_t elements = 1;
+  for (int64_t i = 0; i < state->rank; i++)
+    elements *= part[i];
+  return elements;
+}
+
 int varve_state_check(const struct varve_state_desc *state,
                       varve_error *error) {
   const char *name = state->name ? state->name : "?";
   int64_t elements = (int64_t)varve_dtype_bytes(state->dtype);
-  int64_t outside = 0;
   const int64_t *part = part_of(state);
   unsigned seen = 0;
   if (elements == 0)
@@ -57,13 +64,12 @@ int varve_state_check(const struct varve_state_desc *state,
     return varve_fail(error, "state '%s' has panels of %lld", name,
                       (long long)state->panel);
   if (state->window) {
-    int64_t whole = (int64_t)varve_dtype_bytes(state->dtype), inside = whole;
-    for (int64_t i = 0; i < state->rank; i++) {
-      inside *= part[i]; /* at most `elements`, which fits */
+    int64_t bytes = (int64_t)varve_dtype_bytes(state->dtype), whole = bytes;
+    for (int64_t i = 0; i < state->rank; i++)
       if (__builtin_mul_overflow(whole, state->shape[i], &whole))
         return varve_fail(error, "state '%s' has an impossible size", name);
-    }
-    outside = whole - inside;
+    /* The part is no larger than its layout, whose size fits. */
+    int64_t outside = whole - varve_state_used_elements(state) * bytes;
     if (__builtin_add_overflow(elements, outside, &elements))
       return varve_fail(error, "state '%s' has an impossible size", name);
   }
@@ -131,12 +137,7 @@ static void convert_window(const struct varve_state_desc *state, char *physical,
   struct places places = find_places(state);
   const int64_t *offset = state->window, *size = offset + state->rank;
   int64_t index[VARVE_MAX_RANK] = {0}, elements = varve_state_elements(state);
-  int64_t outside = elements;
-  for (int64_t axis = 0, inside = 1; axis < state->rank; axis++) {
-    inside *= size[axis];
-    if (axis == state->rank - 1)
-      outside -= inside;
-  }
+  int64_t outside = elements - varve_state_used_elements(state);
   char *tail = physical + state->bytes - outside * (int64_t)bytes;
   for (int64_t i = 0; i < elements; i++) {
     int64_t at = 0;

@@ -84,12 +84,8 @@ void addState(Report &report, const varve_artifact &artifact) {
       continue;
     layer->parameters += varve_state_elements(&state);
     report.parameters += varve_state_elements(&state);
-    if (state.window) {
-      int64_t used = 1;
-      for (int64_t d = 0; d < state.rank; ++d)
-        used *= state.window[state.rank + d];
-      report.unused += varve_state_elements(&state) - used;
-    }
+    report.unused +=
+        varve_state_elements(&state) - varve_state_used_elements(&state);
   }
 }
 
