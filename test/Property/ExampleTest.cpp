@@ -25,20 +25,6 @@ double toleranceOf(FuncOp func) {
   return width == 64 ? 1e-9 : width == 32 ? 1e-5 : 3e-2;
 }
 
-void expectClose(const RefTensor &got, const RefTensor &want,
-                 double tolerance) {
-  ASSERT_EQ(got.shape, want.shape);
-  EXPECT_EQ(got.i, want.i);
-  for (size_t e = 0; e < want.f.size(); ++e) {
-    double g = got.f[e], w = want.f[e];
-    if (std::isnan(w) || std::isinf(w))
-      EXPECT_TRUE(std::isnan(w) ? std::isnan(g) : g == w)
-          << "element " << e << " is " << g << ", not " << w;
-    else
-      EXPECT_NEAR(g, w, tolerance * (1 + std::fabs(w))) << "element " << e;
-  }
-}
-
 class Examples : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(Examples, CompiledAreTheReference) {

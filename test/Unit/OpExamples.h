@@ -10,6 +10,7 @@
 #include "varve/Transforms/Differentiate.h"
 #include "llvm/Support/MemoryBuffer.h"
 #include "gtest/gtest.h"
+#include <cmath>
 #include <filesystem>
 #include <random>
 #include <string>
@@ -75,6 +76,21 @@ inline std::vector<RefTensor> drawArguments(mlir::func::FuncOp func) {
     arguments.push_back(std::move(x));
   }
   return arguments;
+}
+
+/// The same integers, and floats within `tolerance` of 1 and of what is wanted.
+inline void expectClose(const RefTensor &got, const RefTensor &want,
+                        double tolerance) {
+  ASSERT_EQ(got.shape, want.shape);
+  EXPECT_EQ(got.i, want.i);
+  for (size_t e = 0; e < want.f.size(); ++e) {
+    double g = got.f[e], w = want.f[e];
+    if (std::isnan(w) || std::isinf(w))
+      EXPECT_TRUE(std::isnan(w) ? std::isnan(g) : g == w)
+          << "element " << e << " is " << g << ", not " << w;
+    else
+      EXPECT_NEAR(g, w, tolerance * (1 + std::fabs(w))) << "element " << e;
+  }
 }
 
 /// What a function returns.

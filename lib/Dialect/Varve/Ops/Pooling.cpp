@@ -189,6 +189,14 @@ static double divisorAt(int64_t e, const Window &window, bool countPadding,
   return divisor;
 }
 
+/// The gradient in x of a pool that takes the elements at `index`.
+template <class Op> static Value unpooled(LocBuilder &b, Op pool, Value dy) {
+  return MaxUnpoolOp::create(
+      b, dy, pool.getIndex(), shapeOf(pool.getX()).drop_front(2),
+      pool.getKernel(), pool.getStride(), pool.getPadding(), pool.getDilation(),
+      pool.getCeil());
+}
+
 // ---- max_pool ----
 
 LogicalResult MaxPoolOp::inferReturnTypes(MLIRContext *context,
@@ -218,9 +226,7 @@ void MaxPoolOp::evaluate(ArrayRef<RefTensor> in,
 }
 void MaxPoolOp::buildVjp(LocBuilder &b, Values d, Grads dx) {
   if (d[0])
-    dx[0] = MaxUnpoolOp::create(
-        b, d[0], getIndex(), shapeOf(getX()).drop_front(2), getKernel(),
-        getStride(), getPadding(), getDilation(), getCeil());
+    dx[0] = unpooled(b, *this, d[0]);
 }
 
 // ---- max_pool_at ----
@@ -247,9 +253,7 @@ void MaxPoolAtOp::evaluate(ArrayRef<RefTensor> in,
         y[0].set(e, in[0].at(tap.x));
 }
 void MaxPoolAtOp::buildVjp(LocBuilder &b, Values dy, Grads d) {
-  d[0] = MaxUnpoolOp::create(
-      b, dy[0], getIndex(), shapeOf(getX()).drop_front(2), getKernel(),
-      getStride(), getPadding(), getDilation(), getCeil());
+  d[0] = unpooled(b, *this, dy[0]);
 }
 
 // ---- max_unpool ----
