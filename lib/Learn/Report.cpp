@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <sys/resource.h>
+#include <unistd.h>
 
 namespace varve {
 
@@ -115,6 +116,17 @@ double peakMegabytes() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) * 1024 / 1e6; // Linux: KiB
+}
+
+double residentMegabytes() {
+  // Pages of the whole address space, then of what is resident: proc(5).
+  long long total = 0, resident = 0;
+  if (std::FILE *file = std::fopen("/proc/self/statm", "r")) {
+    if (std::fscanf(file, "%lld %lld", &total, &resident) != 2)
+      resident = 0;
+    std::fclose(file);
+  }
+  return static_cast<double>(resident * sysconf(_SC_PAGESIZE)) / 1e6;
 }
 
 } // namespace varve

@@ -56,5 +56,9 @@ std::string toString(const std::vector<Measure> &measures);
 /// The most memory this process has held, in units of 10^6 bytes.
 double peakMegabytes();
 
+/// The memory that this process holds now, in units of 10^6 bytes; 0 where the
+/// system does not say.
+double residentMegabytes();
+
 } // namespace varve
 #endif

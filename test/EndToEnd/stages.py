@@ -107,6 +107,21 @@ class Trials:
         )
         return json.loads(process.stdout)
 
+    def bench(self, model, learning=""):
+        """What a process takes that has not compiled the step itself."""
+        path = os.path.join(self.folder, "net.varve")
+        with open(path, "w") as file:
+            file.write(model + TRAIN % learning)
+        for _ in range(2):
+            process = subprocess.run(
+                [self.varve, "bench", path, "--batch", "4000"]
+                + ["--seconds", "0", "--json"],
+                stdout=subprocess.PIPE,
+                text=True,
+                check=True,
+            )
+        return json.loads(process.stdout)
+
     def check(self, fine, what):
         print(("ok: " if fine else "FAILED: ") + what)
         self.failures += not fine
@@ -243,6 +258,25 @@ def main():
             < 0.5 * joined["peak_activation_mb"],
             f"recomputation keeps less: {checkpoints['peak_activation_mb']}",
         )
+
+        t.check(
+            checkpoints["arena_mb"] < 0.8 * joined["arena_mb"],
+            f"in a smaller arena: {checkpoints['arena_mb']}, without "
+            f"{joined['arena_mb']}",
+        )
+        # The plan against the pages that the system counts.
+        for learning in [
+            "",
+            'learning decoupled(cuts: "deep.5")',
+            'memory_budget "5MB"',
+        ]:
+            line = t.bench(layers, learning)
+            planned = line["arena_mb"] + line["state_mb"]
+            t.check(
+                abs(line["used_mb"] - planned) < 0.1 * planned,
+                f"planned {planned:.2f} MB, used {line['used_mb']:.2f}: "
+                f"{learning or 'end to end'}",
+            )
 
         # What is computed again has the same bits, and takes less memory.
         budget = '\n  memory_budget "20KB"'

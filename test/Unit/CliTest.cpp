@@ -181,7 +181,8 @@ TEST_F(Cli, Bench) {
   ASSERT_EQ(lines().size(), 1u);
   json line = lines()[0];
   for (const char *key : {"median_ms", "min_ms", "compile_seconds",
-                          "peak_rss_mb", "arena_mb", "flops", "threads"})
+                          "peak_rss_mb", "arena_mb", "state_mb", "used_mb", "flops",
+                          "threads"})
     EXPECT_TRUE(line[key].is_number()) << key;
   EXPECT_EQ(line["threads"], 2);
   EXPECT_LE(line["min_ms"].get<double>(), line["median_ms"].get<double>());

@@ -221,9 +221,9 @@ std::vector<KernelRow> kernelRows(const varve_profile &profile,
   return rows;
 }
 
-Times measure(Model &model, const varve_function_desc &function, double seconds,
+Times measure(Model &model, const varve_function_desc &function,
+              const Arguments &arguments, double seconds,
               varve_profile *profile) {
-  Arguments arguments(function, model.program.manifest());
   size_t number = 0;
   auto call = [&] {
     auto start = Clock::now();
@@ -243,6 +243,13 @@ Times measure(Model &model, const varve_function_desc &function, double seconds,
   std::sort(times.begin(), times.end());
   return {times[times.size() / 2], times[0],
           static_cast<int64_t>(times.size())};
+}
+
+double stateMegabytes(const varve_artifact &artifact) {
+  int64_t bytes = 0;
+  for (int64_t i = 0; i < artifact.states; ++i)
+    bytes += artifact.state[i].bytes;
+  return static_cast<double>(bytes) / 1e6;
 }
 
 void showRows(const std::vector<KernelRow> &rows) {
@@ -267,10 +274,13 @@ int runBench(const BenchArgs &args) {
   if (!model)
     return fail(model.error());
   showWarnings(*model);
-  if (Status drawn = model->program.initialize(0); !drawn)
-    return fail(drawn.error());
   int64_t batch = args.batch ? args.batch : model->settings.batch.value_or(0);
   const varve_function_desc &function = *model->program.find(name, batch);
+  Arguments arguments(function, model->program.manifest());
+  // From here on only state and the arena take memory.
+  double before = residentMegabytes();
+  if (Status drawn = model->program.initialize(0); !drawn)
+    return fail(drawn.error());
   int64_t threads = varve_team_threads(model->program.team());
   varve_profile *profile = nullptr;
   if (args.model.profile) {
@@ -279,17 +289,20 @@ int runBench(const BenchArgs &args) {
       return fail(found.error());
     profile = *found;
   }
-  Times times = measure(*model, function, args.seconds, profile);
+  Times times = measure(*model, function, arguments, args.seconds, profile);
+  double used = residentMegabytes() - before;
   std::vector<KernelRow> rows;
   if (profile)
     rows = kernelRows(*profile, name, times.calls, measureLimits(threads));
   double compile = model->artifacts->compileSeconds();
   double arena = static_cast<double>(function.arena_bytes) / 1e6;
+  double state = stateMegabytes(model->program.artifact());
   if (args.model.json) {
     nlohmann::ordered_json line = {
         {"median_ms", times.median},  {"min_ms", times.least},
         {"compile_seconds", compile}, {"peak_rss_mb", peakMegabytes()},
-        {"arena_mb", arena},          {"flops", function.flops},
+        {"arena_mb", arena},          {"state_mb", state},
+        {"used_mb", used},            {"flops", function.flops},
         {"threads", threads},         {"function", name},
         {"batch", function.batch}};
     for (const KernelRow &row : rows)
@@ -303,10 +316,11 @@ int runBench(const BenchArgs &args) {
   }
   double rate = static_cast<double>(function.flops) / times.median / 1e6;
   fmt::print("{} at batch {}, {} thread{}: median {:.4f} ms, least {:.4f} ms, "
-             "{:.1f} GF/s\ncompiled in {:.3f} s, arena {:.2f} MB, peak memory "
-             "{:.0f} MB\n",
+             "{:.1f} GF/s\ncompiled in {:.3f} s, arena {:.2f} MB, state {:.2f} "
+             "MB (used {:.2f} MB), peak memory {:.0f} MB\n",
              name, function.batch, threads, threads == 1 ? "" : "s",
-             times.median, times.least, rate, compile, arena, peakMegabytes());
+             times.median, times.least, rate, compile, arena, state, used,
+             peakMegabytes());
   if (profile)
     showRows(rows);
   return 0;
