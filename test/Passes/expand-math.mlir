@@ -42,14 +42,34 @@ func.func @exact(%x: vector<8xf32>) -> vector<8xf32> {
   return %z : vector<8xf32>
 }
 
-// bf16 in f32, rounded by integer arithmetic.
+// bf16 in f32, rounded by integer arithmetic; stored as integers.
 // CHECK-LABEL: func.func @brain
 // NARROW-LABEL: func.func @brain
-// NARROW:         arith.bitcast %{{.*}} : vector<8xbf16> to vector<8xi16>
+// NARROW-SAME:    (%{{.*}}: vector<8xi16>) -> vector<8xi16>
 // NARROW:         arith.addf %{{.*}} : vector<8xf32>
 // NARROW:         arith.shrui
-// NARROW:         arith.bitcast %{{.*}} : vector<8xi16> to vector<8xbf16>
+// NARROW:         arith.trunci %{{.*}} : vector<8xi32> to vector<8xi16>
 func.func @brain(%x: vector<8xbf16>) -> vector<8xbf16> {
   %y = arith.addf %x, %x : vector<8xbf16>
   return %y : vector<8xbf16>
+}
+
+// f16 is one only next to a conversion.
+// NARROW-LABEL: func.func @half
+// NARROW-SAME:    %[[P:.*]]: memref<8xi16>
+// NARROW:         %[[C:.*]] = arith.constant dense<15360> : vector<8xi16>
+// NARROW:         %[[V:.*]] = vector.maskedload %[[P]]{{.*}}, %[[C]] : memref<8xi16>
+// NARROW:         %[[H:.*]] = arith.bitcast %[[V]] : vector<8xi16> to vector<8xf16>
+// NARROW:         %[[S:.*]] = arith.extf %[[H]] : vector<8xf16> to vector<8xf32>
+// NARROW:         %[[R:.*]] = math.sqrt %[[S]] : vector<8xf32>
+// NARROW:         %[[T:.*]] = arith.truncf %[[R]] : vector<8xf32> to vector<8xf16>
+// NARROW:         %[[I:.*]] = arith.bitcast %[[T]] : vector<8xf16> to vector<8xi16>
+// NARROW:         return %[[I]]
+func.func @half(%p: memref<8xf16>, %m: vector<8xi1>) -> vector<8xf16> {
+  %c0 = arith.constant 0 : index
+  %one = arith.constant dense<1.0> : vector<8xf16>
+  %x = vector.maskedload %p[%c0], %m, %one
+      : memref<8xf16>, vector<8xi1>, vector<8xf16> into vector<8xf16>
+  %y = math.sqrt %x : vector<8xf16>
+  return %y : vector<8xf16>
 }

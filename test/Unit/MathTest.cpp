@@ -4,6 +4,7 @@
 //
 // VARVE_EXHAUSTIVE=1 runs over every float instead of every 1009th (minutes).
 #include "EmitHelper.h"
+#include "llvm/Object/ObjectFile.h"
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -400,6 +401,91 @@ TEST(NarrowFloatTest, RoundsOnce) {
       }
     }
   }
+}
+
+/// The symbols that an object file wants from elsewhere.
+std::vector<std::string> undefinedOf(const std::string &object) {
+  std::vector<std::string> names;
+  auto file = llvm::object::ObjectFile::createObjectFile(
+      llvm::MemoryBufferRef(object, "object"));
+  EXPECT_TRUE(bool(file)) << llvm::toString(file.takeError());
+  for (llvm::object::SymbolRef s : (*file)->symbols()) {
+    llvm::StringRef name = *s.getName();
+    if ((*s.getFlags() & llvm::object::SymbolRef::SF_Undefined) && !name.empty())
+      names.push_back(name.str());
+  }
+  return names;
+}
+
+// Whatever moves, chooses, converts or computes: no artifact has a run-time
+// library that converts narrow floats.
+TEST(NarrowFloatTest, CallsNothing) {
+  std::string text = R"(
+    func.func @f(%x: memref<64xELEMENT>, %i: memref<16xi64>, %y: memref<64xELEMENT>,
+                 %arena: memref<64xi8>, %t: index, %n: index) {
+      %c0 = arith.constant 0 : index
+      %c1 = arith.constant 1 : index
+      %c16 = arith.constant 16 : index
+      %c32 = arith.constant 32 : index
+      %one = arith.constant 1.0 : ELEMENT
+      %ones = arith.constant dense<1.0> : vector<16xELEMENT>
+      %other = arith.constant dense<[0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0,
+          0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5, 4.0]> : vector<16xELEMENT>
+      %m = vector.create_mask %n : vector<16xi1>
+      %a = vector.maskedload %x[%c0], %m, %ones
+          : memref<64xELEMENT>, vector<16xi1>, vector<16xELEMENT> into vector<16xELEMENT>
+      %at = vector.load %i[%c0] : memref<16xi64>, vector<16xi64>
+      %b = vector.gather %x[%c0] [%at], %m, %other
+          : memref<64xELEMENT>, vector<16xi64>, vector<16xi1>, vector<16xELEMENT> into vector<16xELEMENT>
+      %less = arith.cmpf olt, %a, %b : vector<16xELEMENT>
+      %c = arith.select %less, %a, %b : vector<16xi1>, vector<16xELEMENT>
+      %d = arith.subf %c, %b : vector<16xELEMENT>
+      vector.maskedstore %y[%c0], %m, %d
+          : memref<64xELEMENT>, vector<16xi1>, vector<16xELEMENT>
+      %sum = scf.for %k = %c0 to %n step %c1 iter_args(%s = %one) -> (ELEMENT) {
+        %v = memref.load %x[%k] : memref<64xELEMENT>
+        %r = arith.mulf %s, %v : ELEMENT
+        scf.yield %r : ELEMENT
+      }
+      %big = arith.cmpf ogt, %sum, %one : ELEMENT
+      %e = scf.if %big -> (ELEMENT) {
+        %v = memref.load %x[%c16] : memref<64xELEMENT>
+        scf.yield %v : ELEMENT
+      } else {
+        scf.yield %one : ELEMENT
+      }
+      %all = vector.broadcast %e : ELEMENT to vector<16xELEMENT>
+      vector.store %all, %y[%c16] : memref<64xELEMENT>, vector<16xELEMENT>
+      %wide = arith.extf %e : ELEMENT to f64
+      %whole = arith.fptosi %e : ELEMENT to i64
+      %back = arith.sitofp %whole : i64 to f64
+      %total = arith.addf %wide, %back : f64
+      %narrow = arith.truncf %total : f64 to ELEMENT
+      memref.store %narrow, %y[%c32] : memref<64xELEMENT>
+      return
+    })";
+  for (std::string element : {"f16", "bf16"})
+    for (const char *cpu : {"x86-64-v3", "x86-64-v4", "neon"}) {
+      SCOPED_TRACE(element + " " + cpu);
+      std::string mine = text;
+      for (size_t at; (at = mine.find("ELEMENT")) != std::string::npos;)
+        mine.replace(at, 7, element);
+      auto context = emitContext();
+      auto module = mlir::parseSourceString<mlir::ModuleOp>(mine, context.get());
+      ASSERT_TRUE(module);
+      ArtifactDescription d;
+      FunctionDescription f;
+      f.name = f.symbol = "f";
+      f.inputs.resize(2);
+      f.results.resize(1);
+      d.functions.push_back(f);
+      EmitOptions options;
+      options.kind = OutputKind::Object;
+      options.verify = true;
+      auto object = emitBytes(*module, d, *resolveTarget(cpu), options);
+      ASSERT_TRUE(object) << object.error().message;
+      EXPECT_EQ(undefinedOf(*object), std::vector<std::string>());
+    }
 }
 
 } // namespace

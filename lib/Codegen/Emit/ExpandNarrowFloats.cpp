@@ -1,6 +1,8 @@
-// f16 and bf16 as storage: arithmetic in f32, and conversions that LLVM would
-// turn into calls of a compiler's run-time library. See Passes.td.
+// f16 and bf16 as storage: 16 bits that are moved as integers, and arithmetic in
+// f32. Else LLVM calls a compiler's run-time library, which is not linked: where
+// it converts to bf16, but also where it loads one under a mask. See Passes.td.
 #include "Num.h"
+#include "mlir/IR/AttrTypeSubElements.h"
 #include "varve/Codegen/Emit/Passes.h"
 
 using namespace mlir;
@@ -45,6 +47,10 @@ public:
     computeInSingle(op);
   }
 
+  /// Every type, value and constant of 16 bits as an integer, but for the
+  /// conversions of f16.
+  void storeAsIntegers(ModuleOp module);
+
 private:
   Type withElement(Type like, Type element) {
     if (auto v = dyn_cast<VectorType>(like))
@@ -73,32 +79,32 @@ private:
       x = roundToOdd(x);
     if (getElementTypeOrSelf(type).isBF16())
       return toBrain(x, type);
-    return arith::TruncFOp::create(b, type, x.v);
+    Value half = keep(arith::TruncFOp::create(b, type, x.v));
+    Value bits = keep(arith::BitcastOp::create(
+        b, withElement(type, b.getI16Type()), half));
+    return arith::BitcastOp::create(b, type, bits);
   }
 
   Num widen(Value v) {
     Type single = withElement(v.getType(), b.getF32Type());
-    if (!getElementTypeOrSelf(v).isBF16())
-      return {&b, arith::ExtFOp::create(b, single, v)};
     Value i = arith::BitcastOp::create(
         b, withElement(v.getType(), b.getI16Type()), v);
+    if (!getElementTypeOrSelf(v).isBF16()) {
+      Value half = keep(arith::BitcastOp::create(b, v.getType(), i));
+      return {&b, keep(arith::ExtFOp::create(b, single, half))};
+    }
     i = arith::ExtUIOp::create(b, withElement(v.getType(), b.getI32Type()), i);
     return (Num{&b, i} << 16).asFloat();
   }
 
   void expandTruncation(arith::TruncFOp op) {
-    Type from = getElementTypeOrSelf(op.getIn());
-    if (getElementTypeOrSelf(op.getType()).isF16() && !from.isF64())
-      return; // one instruction
     replace(op, narrow({&b, op.getIn()}, op.getType()));
   }
 
   void expandExtension(arith::ExtFOp op) {
-    Type to = getElementTypeOrSelf(op.getType());
-    if (getElementTypeOrSelf(op.getIn()).isF16() && to.isF32())
-      return;
     Num x = widen(op.getIn());
-    replace(op, to.isF64() ? x.toF64().v : x.v);
+    bool toDouble = getElementTypeOrSelf(op.getType()).isF64();
+    replace(op, toDouble ? x.toF64().v : x.v);
   }
 
   void expandFromInteger(Operation *op) {
@@ -122,8 +128,45 @@ private:
     replace(op, isNarrow(type) ? narrow({&b, v}, type) : v);
   }
 
+  /// The value of one of the conversions of f16, which are instructions.
+  Value keep(Value v) {
+    kept.insert(v.getDefiningOp());
+    return v;
+  }
+
   ImplicitLocOpBuilder b;
+  DenseSet<Operation *> kept;
 };
+
+void Expander::storeAsIntegers(ModuleOp module) {
+  Type bits = b.getI16Type();
+  AttrTypeReplacer replacer;
+  replacer.addReplacement([=](FloatType t) -> std::optional<Type> {
+    return isNarrow(t) ? std::optional(bits) : std::nullopt;
+  });
+  replacer.addReplacement([=](FloatAttr a) -> std::optional<Attribute> {
+    if (!isNarrow(a.getType()))
+      return std::nullopt;
+    return IntegerAttr::get(bits, a.getValue().bitcastToAPInt());
+  });
+  replacer.addReplacement([=](DenseElementsAttr a) -> std::optional<Attribute> {
+    if (!isNarrow(a.getElementType()))
+      return std::nullopt;
+    return a.bitcast(bits);
+  });
+  SmallVector<arith::BitcastOp> casts;
+  module.walk([&](Operation *op) {
+    if (kept.contains(op))
+      return;
+    replacer.replaceElementsIn(op, /*replaceAttrs=*/true, /*replaceLocs=*/false,
+                               /*replaceTypes=*/true);
+    if (auto cast = dyn_cast<arith::BitcastOp>(op))
+      casts.push_back(cast);
+  });
+  for (arith::BitcastOp cast : casts)
+    if (cast.getType() == cast.getIn().getType())
+      replace(cast, cast.getIn());
+}
 
 /// Operations that only move values, whatever their type.
 bool moves(Operation *op) {
@@ -145,6 +188,7 @@ struct ExpandNarrowFloats : impl::ExpandNarrowFloatsBase<ExpandNarrowFloats> {
     Expander expander(getOperation());
     for (Operation *op : work)
       expander.expand(op);
+    expander.storeAsIntegers(getOperation());
   }
 };
 

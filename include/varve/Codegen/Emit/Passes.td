@@ -40,13 +40,17 @@ def ExpandNarrowFloats : Pass<"varve-expand-narrow-floats", "::mlir::ModuleOp"> 
     result once, to nearest even. Conversions between f64 or integers and
     narrow types round once too. bf16 conversions are integer arithmetic, so
     that they are the same on every processor and need no run-time library.
+    Whatever moves narrow floats moves integers of 16 bits: LLVM takes a masked
+    load of bf16 apart by conversions to f32 and back.
 
     ```mlir
     %z = arith.addf %x, %y : vector<16xbf16>
     ```
-    to extensions, `arith.addf : vector<16xf32>` and a rounding.
+    on vector<16xi16> becomes extensions, `arith.addf : vector<16xf32>` and a
+    rounding.
 
-    Invariant: the only arithmetic on narrow floats is f16 <-> f32 conversion.
+    Invariant: no value is bf16; f16 ones stand between a bitcast and the
+    conversion to or from f32, which is one instruction.
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect"];
 }
