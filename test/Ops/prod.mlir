@@ -70,6 +70,22 @@ func.func @zeros(%x: tensor<2xf64>) -> tensor<f64> {
   return %y : tensor<f64>
 }
 
+// One zero in a row, two, and three: the second gradient is a product, too.
+func.func @zeros_again(%x: tensor<3x5xf64> {varve.range = [0.0, 0.0]})
+    -> tensor<3xf64> {
+  %at = varve.constant dense<[[2.0, 0.0, 1.0, 3.0, 0.5],
+                              [0.0, 1.5, 2.0, 0.0, -1.0],
+                              [1.0, 0.0, 0.0, 2.0, 0.0]]> : tensor<3x5xf64>
+  %z = varve.add %x, %at : tensor<3x5xf64>
+  %y = varve.prod %z {axis = array<i64: 1>} : tensor<3x5xf64> -> tensor<3xf64>
+  return %y : tensor<3xf64>
+}
+
+func.func @empty(%x: tensor<2x0xf64>) -> tensor<2xf64> {
+  %y = varve.prod %x {axis = array<i64: 1>} : tensor<2x0xf64> -> tensor<2xf64>
+  return %y : tensor<2xf64>
+}
+
 // -----
 
 // prod C1

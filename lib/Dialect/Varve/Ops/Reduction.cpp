@@ -280,20 +280,60 @@ void ProdOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
                 y[0].set(to, {a.f * v.f, wrapToType(product, x[0].element)});
               });
 }
-// The product of the others: y / x; where x is the only 0, the product of what
-// is not 0; where there is another 0, 0.
+/// A part of x along its last axis.
+static Value lastFrom(LocBuilder &b, Value x, int64_t from, int64_t to) {
+  SmallVector<int64_t> begin(typeOf(x).getRank(), 0), end(shapeOf(x));
+  SmallVector<int64_t> step(begin.size(), 1);
+  begin.back() = from;
+  end.back() = to;
+  return SliceOp::create(b, x, begin, end, step);
+}
+
+/// For each element along the last axis of x the product of the others, without
+/// a division, so that zeros are numbers like any. Elements of both halves are
+/// multiplied in pairs; what an element lacks is its partner, and what the pair
+/// lacks.
+static Value productOfOthers(LocBuilder &b, Value x) {
+  int64_t axis = typeOf(x).getRank() - 1, n = shapeOf(x)[axis], half = n / 2;
+  if (n < 2)
+    return constantLike(b, x, 1);
+  Value low = lastFrom(b, x, 0, half), high = lastFrom(b, x, half, 2 * half);
+  if (n == 2)
+    return ConcatOp::create(b, ValueRange{high, low}, axis);
+  Value pairs = mul(b, low, high);
+  if (n % 2)
+    pairs = ConcatOp::create(b, ValueRange{pairs, lastFrom(b, x, n - 1, n)},
+                             axis);
+  Value above = productOfOthers(b, pairs), ofPairs = above;
+  if (n % 2)
+    ofPairs = lastFrom(b, above, 0, half);
+  SmallVector<Value> parts = {mul(b, ofPairs, high), mul(b, ofPairs, low)};
+  if (n % 2)
+    parts.push_back(lastFrom(b, above, half, half + 1));
+  return ConcatOp::create(b, parts, axis);
+}
+
+// dy times the product of the others, along the axes as if they were one.
 void ProdOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
                       MutableArrayRef<Value> dx) {
-  Value x = getX(), zero = constantLike(b, x, 0), one = constantLike(b, x, 1);
-  ArrayRef<int64_t> axes = getAxis();
-  Value isZero = compare(b, x, "eq", zero);
-  Value safe = select(b, isZero, one, x);
-  Value zeros = select(b, isZero, one, zero);
-  Value others = spread(b, ProdOp::create(b, safe, axes, false), x, axes);
-  Value elsewhere = sub(b, spread(b, sum(b, zeros, axes), x, axes), zeros);
-  Value whole = compare(b, elsewhere, "eq", zero);
-  Value each = select(b, whole, div(b, others, safe), zero);
-  dx[0] = mul(b, each, spread(b, dy[0], x, axes));
+  Value x = getX();
+  ArrayRef<int64_t> axes = getAxis(), shape = shapeOf(x);
+  SmallVector<int64_t> order = otherAxes(axes, shape.size()), flat;
+  int64_t n = 1;
+  for (int64_t d : order)
+    flat.push_back(shape[d]);
+  for (int64_t d : axes)
+    n *= shape[d];
+  flat.push_back(n);
+  llvm::append_range(order, axes);
+  Value row = transpose(b, x, order);
+  ArrayRef<int64_t> moved = shapeOf(row);
+  Value others = productOfOthers(b, reshape(b, row, flat));
+  SmallVector<int64_t> back(order.size());
+  for (auto [to, from] : llvm::enumerate(order))
+    back[from] = to;
+  others = transpose(b, reshape(b, others, moved), back);
+  dx[0] = mul(b, others, spread(b, dy[0], x, axes));
 }
 
 SmallVector<Value> AnyOp::lower(LocBuilder &b, ArrayRef<Value> x) {
