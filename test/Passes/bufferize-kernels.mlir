@@ -69,3 +69,38 @@ func.func @read_later(%a_: !m, %b_: !m) {
       : (!t, !m) -> ()
   return
 }
+
+// A transposed buffer has no shape but its own.
+!u = tensor<64x1x64xf32>
+#id3 = affine_map<(i, j, k) -> (i, j, k)>
+kernel.def @twice ins = 1 {
+^bb0(%x: !u, %o: !u):
+  %r = linalg.generic {indexing_maps = [#id3, #id3],
+      iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%x : !u) outs(%o : !u) {
+  ^bb0(%v: f32, %c: f32):
+    %s = arith.addf %v, %v : f32
+    linalg.yield %s : f32
+  } -> !u
+  kernel.yield %r : !u
+}
+
+// CHECK-LABEL: func.func @reshaped_layout
+// CHECK-SAME:    %[[A:[^:]*]]: memref<64x64xf32, #{{[^,]*}}>, %[[B:[^:]*]]: memref<64x1x64xf32>)
+// CHECK:         %[[T:.*]] = memref.alloc() {{.*}}: memref<64x64xf32>
+// CHECK:         kernel.call @copy ins(%[[A]] : {{.*}}) outs(%[[T]] :
+// CHECK:         %[[E:.*]] = memref.expand_shape %[[T]]
+// CHECK:         kernel.call @twice ins(%[[E]] : {{.*}}) outs(%[[B]] :
+func.func @reshaped_layout(
+    %a_: memref<64x64xf32, affine_map<(i, j) -> (j, i)>>,
+    %b_: memref<64x1x64xf32>) {
+  %a = bufferization.to_tensor %a_ restrict
+      : memref<64x64xf32, affine_map<(i, j) -> (j, i)>> to !t
+  %v = tensor.expand_shape %a [[0], [1, 2]] output_shape [64, 1, 64]
+      : !t into !u
+  %e = tensor.empty() : !u
+  %r = kernel.call @twice ins(%v : !u) outs(%e : !u) -> !u
+  bufferization.materialize_in_destination %r in restrict writable %b_
+      : (!u, memref<64x1x64xf32>) -> ()
+  return
+}

@@ -10,6 +10,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace varve {
@@ -78,8 +79,28 @@ struct BufferizeKernels : varve::impl::BufferizeKernelsBase<BufferizeKernels> {
     }
   }
 
+  // A buffer with a layout of its own, that of a state, has no other shape: what
+  // is reshaped is a copy.
+  static void copyBeforeReshape(func::FuncOp f) {
+    f.walk([](Operation *op) {
+      if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+        return;
+      auto read = op->getOperand(0).getDefiningOp<bufferization::ToTensorOp>();
+      auto type = read ? cast<MemRefType>(read.getBuffer().getType())
+                       : MemRefType();
+      if (!type || type.getLayout().isIdentity())
+        return;
+      OpBuilder b(op);
+      op->setOperand(0, bufferization::AllocTensorOp::create(
+                            b, op->getLoc(),
+                            cast<RankedTensorType>(read.getType()), ValueRange(),
+                            read.getResult()));
+    });
+  }
+
   static LogicalResult bufferize(func::FuncOp f) {
     keepLoopBuffers(f);
+    copyBeforeReshape(f);
     IRRewriter rewriter(f.getContext());
     if (failed(bufferization::eliminateEmptyTensors(rewriter, f)))
       return failure();
