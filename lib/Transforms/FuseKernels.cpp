@@ -144,13 +144,14 @@ public:
   KernelWriter(func::FuncOp func, SymbolTable &symbols)
       : func(func), symbols(symbols), b(func.getContext()) {}
 
+  /// A block's kernels and statements in this order, before its stores.
+  void writeBlock(Block &block, ArrayRef<KernelGroup> groups);
+
+private:
   void write(const KernelGroup &group);
   /// Puts the views and constants that `v` needs, where nothing has needed
   /// them yet, before the insertion point.
   void place(Value v);
-  void setInsertionPoint(Operation *op) { b.setInsertionPoint(op); }
-
-private:
   kernel::DefOp define(const KernelGroup &group, ArrayRef<Value> inputs,
                        ArrayRef<Value> outs);
   kernel::DefOp getOrKeep(kernel::DefOp made);
@@ -166,7 +167,8 @@ private:
 
 void KernelWriter::place(Value v) {
   Operation *op = v.getDefiningOp();
-  if (!op || isa<kernel::CallOp, bufferization::ToTensorOp>(op) ||
+  if (!op || op->getBlock() != b.getInsertionBlock() || isStore(op) ||
+      isa<kernel::CallOp, bufferization::ToTensorOp>(op) ||
       !placed.insert(op).second)
     return;
   for (Value operand : op->getOperands())
@@ -228,6 +230,13 @@ kernel::DefOp KernelWriter::getOrKeep(kernel::DefOp made) {
 }
 
 void KernelWriter::write(const KernelGroup &group) {
+  if (group.root && isStatement(group.root)) {
+    for (Value v : inputsOf(group.root))
+      place(v);
+    placed.insert(group.root);
+    group.root->moveBefore(b.getInsertionBlock(), b.getInsertionPoint());
+    return;
+  }
   SetVector<Value> inputs;
   SmallVector<Value> outs;
   for (Operation *op : group.ops) {
@@ -259,41 +268,79 @@ void KernelWriter::write(const KernelGroup &group) {
     });
 }
 
+void KernelWriter::writeBlock(Block &block, ArrayRef<KernelGroup> groups) {
+  auto stores = llvm::make_filter_range(
+      block, [](Operation &op) { return isStore(&op); });
+  OpBuilder::InsertionGuard guard(b);
+  b.setInsertionPoint(stores.empty() ? block.getTerminator()
+                                     : &*stores.begin());
+  for (const KernelGroup &group : groups)
+    write(group);
+  for (Operation &store : stores)
+    for (Value v : store.getOperands())
+      place(v);
+  for (Value v : block.getTerminator()->getOperands())
+    place(v);
+  for (const KernelGroup &group : llvm::reverse(groups))
+    for (Operation *op : llvm::reverse(group.ops))
+      if (!isStatement(op)) {
+        op->dropAllUses();
+        op->erase();
+      }
+  // What the kernels have made again.
+  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
+    if (isOpTriviallyDead(&op))
+      op.erase();
+}
+
+/// Stores stand together at the end, so that kernels stand before them.
+static void moveStoresToEnd(Block &block) {
+  SmallVector<Operation *> stores;
+  for (Operation &op : block)
+    if (isStore(&op))
+      stores.push_back(&op);
+  for (Operation *store : stores)
+    store->moveBefore(block.getTerminator());
+}
+
+/// The blocks of branches and loops around kernels, inner ones first.
+static SmallVector<Block *> blocksOfStatements(func::FuncOp func) {
+  SmallVector<Block *> blocks;
+  func.walk([&](Operation *op) {
+    bool inElements = false;
+    for (Operation *at = op; at != func; at = at->getParentOp())
+      inElements |= at->getNumRegions() && !isStatement(at);
+    if (op != func && op->getNumRegions() && !inElements)
+      for (Region &region : op->getRegions())
+        for (Block &block : region)
+          blocks.push_back(&block);
+  });
+  return blocks;
+}
+
 static LogicalResult fuseFunction(func::FuncOp func, SymbolTable &symbols,
                                   bool merge, bool recompute) {
   if (failed(foldMoves(func)))
     return failure();
   copyWhatIsStoredAsIs(func);
+  KernelWriter writer(func, symbols);
+  for (Block *inner : blocksOfStatements(func)) {
+    moveStoresToEnd(*inner);
+    auto groups = groupKernels(*inner, merge);
+    if (failed(groups))
+      return failure();
+    writer.writeBlock(*inner, *groups);
+  }
   Block &block = func.getBody().front();
-  // Stores stand together at the end, so that kernels stand before them.
-  for (auto store : llvm::to_vector(
-           func.getOps<bufferization::MaterializeInDestinationOp>()))
-    store->moveBefore(block.getTerminator());
-
-  FailureOr<SmallVector<KernelGroup>> groups = groupKernels(func, merge);
+  moveStoresToEnd(block);
+  auto groups = groupKernels(block, merge);
   if (succeeded(groups) && merge && recompute)
     if (DenseSet<Operation *> copies = recomputeCheap(func, *groups);
         !copies.empty())
-      groups = groupKernels(func, merge, copies);
+      groups = groupKernels(block, merge, copies);
   if (failed(groups))
     return failure();
-  KernelWriter writer(func, symbols);
-  auto stores = func.getOps<bufferization::MaterializeInDestinationOp>();
-  writer.setInsertionPoint(stores.empty() ? block.getTerminator()
-                                          : (*stores.begin()).getOperation());
-  for (const KernelGroup &group : *groups)
-    writer.write(group);
-  for (auto store : func.getOps<bufferization::MaterializeInDestinationOp>())
-    writer.place(store.getSource());
-  for (const KernelGroup &group : llvm::reverse(*groups))
-    for (Operation *op : llvm::reverse(group.ops)) {
-      op->dropAllUses();
-      op->erase();
-    }
-  // What the kernels have made again.
-  for (Operation &op : llvm::make_early_inc_range(llvm::reverse(block)))
-    if (isOpTriviallyDead(&op))
-      op.erase();
+  writer.writeBlock(block, *groups);
   return success();
 }
 

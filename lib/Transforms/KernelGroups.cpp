@@ -2,6 +2,7 @@
 #include "Transforms/KernelGroups.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "varve/Dialect/Kernel/Kernel.h"
 #include "varve/Dialect/Kernel/Place.h"
@@ -21,10 +22,33 @@ static bool isView(Operation *op) {
       op);
 }
 
+bool varve::isStore(Operation *op) {
+  return isa<bufferization::MaterializeInDestinationOp,
+             bufferization::AllocTensorOp>(op);
+}
+
 bool varve::isNode(Operation *op) {
-  return op && op->getNumResults() > 0 && !isView(op) &&
+  return op && op->getNumResults() > 0 && !isView(op) && !isStore(op) &&
          !isa<linalg::FillOp, tensor::EmptyOp, arith::ConstantOp,
               bufferization::ToTensorOp>(op);
+}
+
+/// A loop that goes over the elements of tensors, and not over kernels.
+static bool goesOverElements(Operation *op) {
+  bool writes = false;
+  auto loop = dyn_cast<scf::ForOp>(op);
+  auto walked = op->walk([&](Operation *inner) {
+    writes |= isa<tensor::InsertOp>(inner);
+    bool tensors = llvm::any_of(inner->getResultTypes(), llvm::IsaPred<TensorType>);
+    return tensors && !isa<tensor::InsertOp, scf::ForOp, scf::IfOp>(inner)
+               ? WalkResult::interrupt()
+               : WalkResult::advance();
+  });
+  return loop && writes && !walked.wasInterrupted();
+}
+
+bool varve::isStatement(Operation *op) {
+  return !isa<linalg::LinalgOp, kernel::ConvOp>(op) && !goesOverElements(op);
 }
 
 bool varve::isCloned(Value v) {
@@ -77,12 +101,16 @@ namespace {
 /// another only needs to be looked for between the two.
 class Grouping {
 public:
-  Grouping(func::FuncOp func, const DenseSet<Operation *> &withReader)
-      : func(func), withReader(withReader) {}
+  Grouping(Block &block, const DenseSet<Operation *> &withReader)
+      : block(block), withReader(withReader) {}
   FailureOr<SmallVector<KernelGroup>> run(bool merge);
 
 private:
   unsigned groupOf(Operation *op) const { return group[position.lookup(op)]; }
+  Operation *nodeBehind(Value v) const;
+  bool isMine(Operation *op) const {
+    return isNode(op) && op->getBlock() == &block;
+  }
   void collect();
   void orderUpdates();
   void addEdge(unsigned from, unsigned to) { successors[from].push_back(to); }
@@ -101,7 +129,7 @@ private:
   void joinSiblings();
   FailureOr<SmallVector<KernelGroup>> schedule();
 
-  func::FuncOp func;
+  Block &block;
   const DenseSet<Operation *> &withReader;
   SmallVector<Operation *> nodes; ///< in program order
   DenseMap<Operation *, unsigned> position;
@@ -122,16 +150,17 @@ static constexpr int64_t kLargeSpace = 1 << 18;
 /// Reductions in one kernel: more need more registers than there are.
 static constexpr unsigned kMostSiblings = 4;
 
-/// The node behind a value, through views; null for inputs and constants.
-static Operation *nodeBehind(Value v) {
+/// The node behind a value, through views; null for inputs, constants and what
+/// other blocks make.
+Operation *Grouping::nodeBehind(Value v) const {
   Operation *op = v.getDefiningOp();
   while (op && isView(op))
     op = op->getOperand(0).getDefiningOp();
-  return isNode(op) ? op : nullptr;
+  return isMine(op) ? op : nullptr;
 }
 
 void Grouping::collect() {
-  for (Operation &op : func.getBody().front()) {
+  for (Operation &op : block) {
     if (!isNode(&op))
       continue;
     position[&op] = nodes.size();
@@ -222,7 +251,7 @@ void Grouping::orderUpdates() {
       if (auto read = dyn_cast_or_null<bufferization::ToTensorOp>(source))
         readers[read.getBuffer()].push_back(position[op]);
     }
-  for (auto store : func.getOps<bufferization::MaterializeInDestinationOp>()) {
+  for (auto store : block.getOps<bufferization::MaterializeInDestinationOp>()) {
     Operation *behind = nodeBehind(store.getSource());
     if (!behind)
       continue;
@@ -295,7 +324,7 @@ void Grouping::joinProducers(Operation *op) {
   SetVector<unsigned> candidates;
   for (OpOperand *input : generic.getDpsInputOperands()) {
     Operation *producer = input->get().getDefiningOp();
-    if (!isNode(producer) ||
+    if (!isMine(producer) ||
         !isa<linalg::GenericOp, kernel::ConvOp>(producer) ||
         !generic.getMatchingIndexingMap(input).isIdentity() ||
         (withReader.contains(op) && !withReader.contains(producer)))
@@ -329,7 +358,7 @@ void Grouping::joinPrologue(Operation *root) {
     return;
   for (OpOperand *input : generic.getDpsInputOperands()) {
     Operation *producer = input->get().getDefiningOp();
-    if (!isNode(producer) || groups[groupOf(producer)].root)
+    if (!isMine(producer) || groups[groupOf(producer)].root)
       continue;
     unsigned g = groupOf(producer);
     bool readHereOnly = llvm::all_of(groups[g].ops, [&](Operation *op) {
@@ -423,7 +452,10 @@ FailureOr<SmallVector<KernelGroup>> Grouping::schedule() {
     const KernelGroup &each = groups[g];
     // Scalars as soon as they can be: what waits for them, the update of each
     // weight for Adam's corrections, keeps its operands alive.
-    if (!each.root && each.space.empty())
+    bool isNumber = each.root ? isStatement(each.root) &&
+                                    each.root->getNumRegions() == 0
+                              : each.space.empty();
+    if (isNumber)
       return 0u;
     return position.lookup(each.root ? each.root : each.ops.front());
   };
@@ -446,7 +478,8 @@ FailureOr<SmallVector<KernelGroup>> Grouping::schedule() {
         ready.push({place(n), n});
   }
   if (order.size() != live)
-    return func.emitOpError("kernels depend on each other in a circle");
+    return block.getParentOp()->emitOpError(
+        "kernels depend on each other in a circle");
   return order;
 }
 
@@ -467,7 +500,7 @@ FailureOr<SmallVector<KernelGroup>> Grouping::run(bool merge) {
 }
 
 FailureOr<SmallVector<KernelGroup>>
-varve::groupKernels(func::FuncOp func, bool merge,
+varve::groupKernels(Block &block, bool merge,
                     const DenseSet<Operation *> &withReader) {
-  return Grouping(func, withReader).run(merge);
+  return Grouping(block, withReader).run(merge);
 }

@@ -12,7 +12,8 @@ namespace varve {
 /// The operations of one kernel in program order.
 struct KernelGroup {
   llvm::SmallVector<mlir::Operation *> ops;
-  mlir::Operation *root = nullptr; ///< contraction, reduction or loop, or null
+  /// Contraction, reduction, loop or statement, or null.
+  mlir::Operation *root = nullptr;
   /// Of the elements that the kernel makes; empty for a loop.
   llvm::SmallVector<int64_t> space;
   llvm::DenseSet<mlir::Operation *> members;
@@ -23,9 +24,17 @@ struct KernelGroup {
   std::string getName() const;
 };
 
-/// Whether an operation computes, rather than being a view, a constant, a fill
-/// or an empty tensor.
+/// Whether an operation computes, rather than being a view, a constant, a fill,
+/// an empty tensor, or what puts a value in its place.
 bool isNode(mlir::Operation *op);
+
+/// Whether an operation stores a value, or copies one to be stored: such stand
+/// at the end of their block.
+bool isStore(mlir::Operation *op);
+
+/// Whether a node stays in its block instead of going into a kernel: branches,
+/// loops around kernels, slices, numbers.
+bool isStatement(mlir::Operation *op);
 
 /// Whether a kernel makes this value again instead of taking it as an input:
 /// scalars, fills, empty tensors.
@@ -37,12 +46,13 @@ bool isFold(mlir::Operation *op);
 /// The operation of `block` that holds `op`, or null.
 mlir::Operation *ancestorIn(mlir::Operation *op, mlir::Block *block);
 
-/// The kernels of a function in an order in which they may run, state updated
-/// after its last reader wherever that is possible. Without `merge` each
-/// operation stays alone. Those in `withReader` belong to the kernel that reads
-/// them, not to one that makes their operands.
+/// The kernels and statements of a function's block, or of one inside it, in an
+/// order in which they may run, state updated after its last reader wherever
+/// that is possible. Without `merge` each operation stays alone. Those in
+/// `withReader` belong to the kernel that reads them, not to one that makes
+/// their operands.
 mlir::FailureOr<llvm::SmallVector<KernelGroup>>
-groupKernels(mlir::func::FuncOp func, bool merge = true,
+groupKernels(mlir::Block &block, bool merge = true,
              const llvm::DenseSet<mlir::Operation *> &withReader = {});
 
 /// Copies cheap operations whose result is large to each group that reads it,

@@ -125,3 +125,35 @@ varve.program @net {
     varve.return %r : tensor<2x4x5x5xf32>
   }
 }
+
+// -----
+
+// A loop stays around the kernels of its body; a loop over elements is one.
+// CHECK:       kernel.def @loop
+// CHECK-LABEL: func.func @scan
+// CHECK:         %[[X:.*]] = bufferization.to_tensor
+// CHECK:         %[[S:.*]] = kernel.call @loop{{.*}} ins(%[[X]]
+// CHECK:         %[[R:.*]] = scf.for %[[I:.*]] = {{.*}} iter_args(%[[A:.*]] = {{.*}})
+// CHECK:           %[[ROW:.*]] = tensor.extract_slice %[[S]][%[[I]], 0] [1, 8] [1, 1]
+// CHECK:           %[[B:.*]] = kernel.call @map_8{{.*}} ins(%[[A]], %[[ROW]] :
+// CHECK-NOT:       linalg
+// CHECK:           %[[P:.*]] = bufferization.materialize_in_destination %[[B]] in %[[A]]
+// CHECK:           scf.yield %[[P]]
+// CHECK:         kernel.call {{.*}} ins(%[[R]] :
+varve.program @recurrent {
+  varve.func @scan(%x: tensor<5x8xf32> {kind = "input", name = "x"})
+      -> ({kind = "output", name = "y"}) {
+    %s = varve.cumsum %x {axis = 0 : i64} : tensor<5x8xf32>
+    %zero = varve.constant dense<0.0> : tensor<8xf32>
+    %last = varve.scan(%zero) over(%s : tensor<5x8xf32>)
+        : (tensor<8xf32>) -> tensor<8xf32> {
+    ^bb0(%a: tensor<8xf32>, %row: tensor<8xf32>):
+      %b = varve.add %a, %row : tensor<8xf32>
+      %c = varve.tanh %b : tensor<8xf32>
+      varve.yield %c : tensor<8xf32>
+    } attributes {length = 5 : i64, axis = array<i64: 0>,
+                  out_axis = array<i64>}
+    %y = varve.square %last : tensor<8xf32>
+    varve.return %y : tensor<8xf32>
+  }
+}

@@ -1,6 +1,5 @@
-// The examples of operations whose kernels go their own ways (convolutions,
-// windows, matrices known at compile time) and their gradients, as programs
-// that Varve itself compiles, against the reference.
+// The examples of every operation and their gradients, as programs that Varve
+// itself compiles, against the reference.
 #include "../Unit/OpExamples.h"
 #include "Compiler/CheckedProgram.h"
 #include "varve/InitAll.h"
@@ -60,13 +59,7 @@ TEST_P(Examples, CompiledAreTheReference) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Ops, Examples,
-    ::testing::Values("adaptive_avg_pool", "adaptive_max_pool", "avg_pool",
-                      "avg_unpool", "conv", "conv_transpose", "conv_weight",
-                      "interpolate", "local_response_norm", "max_pool",
-                      "max_pool_at", "max_unpool", "normalize", "pad",
-                      "resample"),
-    [](auto &info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Ops, Examples, ::testing::ValuesIn(testedOps()),
+                         [](auto &info) { return info.param; });
 
 } // namespace

@@ -216,7 +216,9 @@ def FuseKernels : Pass<"varve-fuse-kernels", "::mlir::ModuleOp"> {
     elementwise operations alone. Reductions over one space that read the same
     tensors share a kernel. What is cheap to compute from large tensors that are
     in memory anyway is computed in each kernel that reads it. Kernels are
-    ordered so that state is updated after its last reader.
+    ordered so that state is updated after its last reader. Branches and loops
+    stay around the kernels of their blocks; a loop over elements (`cumsum`) is
+    a kernel.
 
     ```mlir
     %0 = linalg.generic // contraction        kernel.def @k0 ins = 3 {
@@ -226,7 +228,8 @@ def FuseKernels : Pass<"varve-fuse-kernels", "::mlir::ModuleOp"> {
     ```
 
     Invariant: every linalg operation stands in a `kernel.def`; functions hold
-    calls, views of tensors, constants and the stores of results.
+    calls, branches and loops around calls, views and slices of tensors,
+    constants and the stores of results.
   }];
   let options = [
     Option<"merge", "merge", "bool", "true",

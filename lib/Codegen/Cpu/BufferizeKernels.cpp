@@ -63,6 +63,33 @@ struct BufferizeKernels : varve::impl::BufferizeKernelsBase<BufferizeKernels> {
     });
   }
 
+  // Both ways through a branch give a buffer of their own, and what a `while`
+  // carries is none of the function's: else one value would have two types.
+  static void copyAtBorders(func::FuncOp f) {
+    auto copy = [](OpOperand &use) {
+      if (!isa<TensorType>(use.get().getType()))
+        return;
+      OpBuilder b(use.getOwner());
+      use.set(bufferization::AllocTensorOp::create(
+          b, use.get().getLoc(), cast<RankedTensorType>(use.get().getType()),
+          ValueRange(), use.get()));
+    };
+    f.walk([&](scf::IfOp branch) {
+      for (Region *region : branch.getRegions())
+        for (Block &block : *region)
+          for (OpOperand &use : block.getTerminator()->getOpOperands()) {
+            Operation *maker = use.get().getDefiningOp();
+            if (!isa_and_nonnull<kernel::CallOp>(maker) ||
+                maker->getBlock() != &block)
+              copy(use);
+          }
+    });
+    f.walk([&](scf::WhileOp loop) {
+      for (OpOperand &use : loop->getOpOperands())
+        copy(use);
+    });
+  }
+
   // What a state was and what it becomes share a buffer. The analysis learns it
   // from one tensor for both: it copies where the old value is read too late,
   // or in another order than the new one is written.
@@ -79,11 +106,12 @@ struct BufferizeKernels : varve::impl::BufferizeKernelsBase<BufferizeKernels> {
     }
   }
 
-  // A buffer with a layout of its own, that of a state, has no other shape: what
-  // is reshaped is a copy.
+  // A buffer with a layout of its own, that of a state, has no other shape and
+  // no parts: what is reshaped or sliced is a copy.
   static void copyBeforeReshape(func::FuncOp f) {
     f.walk([](Operation *op) {
-      if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp>(op))
+      if (!isa<tensor::CollapseShapeOp, tensor::ExpandShapeOp,
+               tensor::ExtractSliceOp>(op))
         return;
       auto read = op->getOperand(0).getDefiningOp<bufferization::ToTensorOp>();
       auto type = read ? cast<MemRefType>(read.getBuffer().getType())
@@ -100,6 +128,7 @@ struct BufferizeKernels : varve::impl::BufferizeKernelsBase<BufferizeKernels> {
 
   static LogicalResult bufferize(func::FuncOp f) {
     keepLoopBuffers(f);
+    copyAtBorders(f);
     copyBeforeReshape(f);
     IRRewriter rewriter(f.getContext());
     if (failed(bufferization::eliminateEmptyTensors(rewriter, f)))

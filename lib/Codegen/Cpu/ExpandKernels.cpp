@@ -158,11 +158,27 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
         return f.emitError("argument ")
                << arg.getArgNumber()
                << " has a layout that is not supported: " << type;
+      keepType(arg);
       arg.setType(*flat);
     }
     f.setFunctionType(FunctionType::get(
         &getContext(), f.front().getArgumentTypes(), f.getResultTypes()));
     return success();
+  }
+
+  // What is no kernel, a slice, goes on seeing the argument as it was.
+  static void keepType(BlockArgument arg) {
+    OpBuilder b = OpBuilder::atBlockBegin(arg.getOwner());
+    Value old;
+    for (OpOperand &use : llvm::make_early_inc_range(arg.getUses())) {
+      if (isa<func::CallOp, UnrealizedConversionCastOp>(use.getOwner()))
+        continue;
+      if (!old)
+        old = UnrealizedConversionCastOp::create(b, arg.getLoc(), arg.getType(),
+                                                 arg)
+                  .getResult(0);
+      use.set(old);
+    }
   }
 
   FailureOr<func::FuncOp> expansion(kernel::DefOp def, TypeRange operands) {

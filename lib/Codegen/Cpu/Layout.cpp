@@ -63,7 +63,8 @@ FailureOr<Layout> Layout::of(MemRefType type) {
   layout.shape.assign(type.getShape().begin(), type.getShape().end());
   layout.strides.assign(layout.shape.size(), 0);
   if (auto strided = dyn_cast<StridedLayoutAttr>(type.getLayout())) {
-    if (!strided.hasStaticLayout() || strided.getOffset() != 0)
+    // A kernel takes the address of the first element, whatever the offset.
+    if (llvm::any_of(strided.getStrides(), ShapedType::isDynamic))
       return failure();
     layout.strides.assign(strided.getStrides().begin(),
                           strided.getStrides().end());

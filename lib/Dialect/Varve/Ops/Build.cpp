@@ -159,6 +159,8 @@ Value varve::buildReduction(LocBuilder &b, Value x, int64_t axis,
   Value empty = tensor::EmptyOp::create(b, shape, type.getElementType());
   Value scalar = arith::ConstantOp::create(b, init);
   Value filled = linalg::FillOp::create(b, scalar, empty).getResult(0);
+  if (type.getDimSize(axis) == 0)
+    return filled;
   AffineMap in = b.getMultiDimIdentityMap(type.getRank());
   AffineMap out = AffineMap::get(type.getRank(), 0, exprs, b.getContext());
   auto generic = linalg::GenericOp::create(
