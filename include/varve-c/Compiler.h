@@ -49,9 +49,19 @@ struct varve_function_request {
   int64_t batch;    /* samples in a call; 0: as the file says, infer 1 */
 };
 
+/* The value of an input of an ONNX model: a serialized TensorProto,
+ * SequenceProto or OptionalProto, as the model declares the input. */
+struct varve_given_input {
+  const char *name;
+  const void *bytes;
+  int64_t size;
+};
+
 struct varve_compile_request {
   int64_t size;     /* sizeof(struct varve_compile_request) */
-  const char *path; /* the model file; stands in diagnostics */
+  /* The model file; stands in diagnostics. One that ends in ".onnx" is an ONNX
+   * model, has no `text`, and only the function "infer". */
+  const char *path;
   const char *text; /* its text, or null: it is read from `path` */
   const char *const *set; /* "KEY=EXPR", later ones win */
   int64_t sets;
@@ -72,6 +82,11 @@ struct varve_compile_request {
   const char *stop_after;
   int64_t print_phases;   /* not 0: the IR after each phase, to stderr */
   const char *reproducer; /* written where a pass fails, or null */
+  /* Of an ONNX model: what its inputs are, which binds sizes. */
+  const struct varve_given_input *input;
+  int64_t inputs;
+  const char *const *dim; /* "NAME=SIZE" */
+  int64_t dims;
 };
 
 struct varve_compile_result {
@@ -82,7 +97,10 @@ struct varve_compile_result {
   /* Every file that was read (the model, what it uses and imports), one a
    * line; together with the request they determine the output. */
   char *dependencies;
-  char *text; /* of varve_check, VARVE_OUTPUT_MEMORY: the report; else "" */
+  /* Of varve_check and VARVE_OUTPUT_MEMORY: the report. Of an ONNX model: the
+   * inputs, one a line, for whose values, not only types, it was compiled, and
+   * which the output depends on, too. Else "". */
+  char *text;
 };
 
 /* "0.1.0 (LLVM 22.1.0)": a part of cache keys. Lives forever. */

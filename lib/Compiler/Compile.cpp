@@ -1,5 +1,6 @@
 // Import, phases and emission of the functions of one program.
 #include "Compiler/Compile.h"
+#include "Onnx/Import.h"
 #include "Support/File.h"
 #include "varve/Codegen/Emit.h"
 #include "varve/InitAll.h"
@@ -87,6 +88,66 @@ compileFunctions(MLIRContext &context, const ImportRequest &import,
   return whole;
 }
 
+/// What an ONNX model is imported with.
+static Result<onnx::ImportRequest>
+onnxRequestOf(const varve_compile_request &request) {
+  onnx::ImportRequest import;
+  import.path = request.path;
+  for (const varve_given_input &input : ArrayRef(request.input, request.inputs))
+    import.inputs[input.name] = {static_cast<const char *>(input.bytes),
+                                 size_t(input.size)};
+  for (const char *dim : ArrayRef(request.dim, request.dims)) {
+    auto [name, size] = StringRef(dim).split('=');
+    int64_t &to = import.dims[name.str()];
+    if (name.empty() || size.getAsInteger(10, to) || to < 0)
+      return Error{std::string("--dim takes NAME=SIZE, not '") + dim + "'",
+                   ErrorKind::Usage};
+  }
+  if (request.sets > 0)
+    return Error{"an ONNX model has no settings", ErrorKind::Usage};
+  if (request.functions != 1 || StringRef(request.function->name) != "infer")
+    return Error{std::string("'") + request.function->name +
+                     "' of an ONNX model is not supported, only infer",
+                 ErrorKind::Unsupported};
+  return import;
+}
+
+/// Imports an ONNX model and runs the phases on it.
+static Result<CompiledProgram> compileOnnx(MLIRContext &context,
+                                           const varve_compile_request &request,
+                                           const PipelineOptions &options) {
+  Result<onnx::ImportRequest> import = onnxRequestOf(request);
+  if (!import)
+    return import.error();
+  Result<onnx::ImportedModel> model = onnx::importModel(context, *import);
+  if (!model)
+    return model.error();
+  CompiledProgram whole;
+  whole.module = std::move(model->module);
+  whole.files = std::move(model->files);
+  whole.files.insert(whole.files.begin(), request.path);
+  whole.specialized = std::move(model->specialized);
+  Result<ArtifactDescription> description = runPipeline(*whole.module, options);
+  if (!description)
+    return description.error();
+  whole.description = std::move(*description);
+  return whole;
+}
+
+static Result<CompiledProgram>
+compileVarve(MLIRContext &context, const varve_compile_request &request,
+             const PipelineOptions &options) {
+  Result<std::string> text = textOf(request.path, request.text);
+  if (!text)
+    return text.error();
+  ImportRequest import;
+  import.path = request.path;
+  import.text = std::move(*text);
+  import.set = strings(request.set, request.sets);
+  return compileFunctions(
+      context, import, ArrayRef(request.function, request.functions), options);
+}
+
 static Result<PipelineOptions>
 pipelineOptionsOf(const varve_compile_request &request, const Target &target) {
   PipelineOptions options;
@@ -162,20 +223,15 @@ Status compile(const varve_compile_request &request,
   Result<PipelineOptions> options = pipelineOptionsOf(request, *target);
   if (!options)
     return options.error();
-  Result<std::string> text = textOf(request.path, request.text);
-  if (!text)
-    return text.error();
-  ImportRequest import;
-  import.path = request.path;
-  import.text = std::move(*text);
-  import.set = strings(request.set, request.sets);
   std::unique_ptr<MLIRContext> context = createContext();
   Result<CompiledProgram> program =
-      compileFunctions(*context, import,
-                       ArrayRef(request.function, request.functions), *options);
+      StringRef(request.path).ends_with(".onnx")
+          ? compileOnnx(*context, request, *options)
+          : compileVarve(*context, request, *options);
   if (!program)
     return program.error();
   files = program->files;
+  report = llvm::join(program->specialized, "\n");
 
   switch (request.output) {
   case VARVE_OUTPUT_MEMORY:

@@ -25,6 +25,8 @@ struct CompiledProgram {
   mlir::OwningOpRef<mlir::ModuleOp> module;
   ArtifactDescription description;
   std::vector<std::string> files; ///< that were read, the model first
+  /// Inputs of an ONNX model for whose values it was compiled.
+  std::vector<std::string> specialized;
 };
 
 /// Imports each function and runs the phases on it.

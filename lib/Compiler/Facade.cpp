@@ -34,11 +34,16 @@ extern "C" int64_t varve_compiler_api(void) { return VARVE_COMPILER_API; }
 extern "C" int64_t varve_compile(const varve_compile_request *request,
                                  varve_compile_result *result) {
   return report(result, [&](auto &files, std::string &text) -> Status {
-    if (request->size < int64_t(sizeof(varve_compile_request)))
+    // What an older caller does not know of is not asked for.
+    constexpr int64_t first = offsetof(varve_compile_request, input);
+    if (request->size < first)
       return Error{"the request is older than this compiler", ErrorKind::Usage};
-    if (request->functions < 1)
+    varve_compile_request known = {};
+    std::memcpy(&known, request,
+                std::min<size_t>(size_t(request->size), sizeof known));
+    if (known.functions < 1)
       return Error{"no function is asked for", ErrorKind::Usage};
-    return compile(*request, files, text);
+    return compile(known, files, text);
   });
 }
 

@@ -4,6 +4,7 @@
 #include "Support/File.h"
 #include "Support/Hash.h"
 #include "varve-c/Runtime.h"
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fmt/format.h>
@@ -15,6 +16,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uint64_t maxModelBytes = 64 << 20;
+/// An ONNX model carries its weights.
+constexpr uint64_t maxOnnxBytes = INT32_MAX;
 
 std::vector<const char *> pointersTo(const std::vector<std::string> &texts) {
   std::vector<const char *> pointers;
@@ -24,6 +27,10 @@ std::vector<const char *> pointersTo(const std::vector<std::string> &texts) {
 }
 
 } // namespace
+
+bool isOnnx(const std::string &path) {
+  return fs::path(path).extension() == ".onnx";
+}
 
 std::string nativeCpu() {
   for (const char *cpu : {"x86-64-v4", "x86-64-v3", "neon"})
@@ -47,12 +54,14 @@ Result<Artifacts> Artifacts::open(CompileOptions options) {
     artifacts.options = std::move(options);
     return Result<Artifacts>(std::move(artifacts));
   }
-  Result<std::string> text = options.text
-                                 ? Result<std::string>(*options.text)
-                                 : readFile(options.path, maxModelBytes);
+  Result<std::string> text =
+      options.text
+          ? Result<std::string>(*options.text)
+          : readFile(options.path,
+                     isOnnx(options.path) ? maxOnnxBytes : maxModelBytes);
   if (!text)
     return text.error();
-  if (text->find('\0') != std::string::npos)
+  if (!isOnnx(options.path) && text->find('\0') != std::string::npos)
     return Error{
         fmt::format("'{}' is not a model file: it is no text", options.path)};
   artifacts.text = std::move(*text);
@@ -79,7 +88,8 @@ Artifacts::~Artifacts() {
 }
 
 std::string Artifacts::keyOf(const std::string &function,
-                             const std::vector<int64_t> &batches) const {
+                             const std::vector<int64_t> &batches,
+                             const std::vector<std::string> &values) const {
   Sha256 hash;
   auto list = [&](const std::vector<std::string> &parts) {
     hash.updatePart(fmt::format("{}", parts.size()));
@@ -96,6 +106,14 @@ std::string Artifacts::keyOf(const std::string &function,
   hash.updatePart(function);
   for (int64_t batch : batches)
     hash.updatePart(fmt::format("{}", batch));
+  list(options.dims);
+  for (const GivenInput &input : options.inputs) {
+    hash.updatePart(input.name);
+    hash.updatePart(input.type);
+    bool counts =
+        std::find(values.begin(), values.end(), input.name) != values.end();
+    hash.updatePart(counts ? input.bytes : "");
+  }
   return hash.hexDigest();
 }
 
@@ -104,29 +122,41 @@ Result<std::string> Artifacts::get(const std::string &function,
   // dlopen looks for a plain name elsewhere.
   if (compiled)
     return fs::absolute(options.path).string();
-  std::string key = keyOf(function, batches);
-  if (cache)
+  // Which inputs' values count is known once the model was compiled, and is
+  // noted in the cache: each note names more of them.
+  std::vector<std::string> values;
+  while (cache) {
+    std::string key = keyOf(function, batches, values);
     if (auto path = cache->find(key, folder))
       return *path;
-  return compile(key, function, batches);
+    std::vector<std::string> more = cache->findNote(key);
+    if (more.size() <= values.size())
+      break;
+    values = std::move(more);
+  }
+  return compile(values, function, batches);
 }
 
-// Returns the list of files that were read.
-Result<std::string> Artifacts::compileTo(const std::string &path,
-                                         const std::string &function,
-                                         const std::vector<int64_t> &batches) {
+Result<Artifacts::Compiled>
+Artifacts::compileTo(const std::string &path, const std::string &function,
+                     const std::vector<int64_t> &batches) {
   auto library = CompilerLibrary::load();
   if (!library)
     return library.error();
   std::vector<const char *> sets = pointersTo(options.sets),
-                            passes = pointersTo(options.disabledPasses);
+                            passes = pointersTo(options.disabledPasses),
+                            dims = pointersTo(options.dims);
   std::vector<varve_function_request> functions;
   for (int64_t batch : batches)
     functions.push_back({function.c_str(), batch});
+  std::vector<varve_given_input> inputs;
+  for (const GivenInput &input : options.inputs)
+    inputs.push_back({input.name.c_str(), input.bytes.data(),
+                      static_cast<int64_t>(input.bytes.size())});
   varve_compile_request request = {};
   request.size = sizeof request;
   request.path = options.path.c_str();
-  request.text = text.c_str();
+  request.text = isOnnx(options.path) ? nullptr : text.c_str();
   request.set = sets.data();
   request.sets = static_cast<int64_t>(sets.size());
   request.function = functions.data();
@@ -137,21 +167,29 @@ Result<std::string> Artifacts::compileTo(const std::string &path,
   request.output = VARVE_OUTPUT_ARTIFACT;
   request.output_path = path.c_str();
   request.profile = options.profile;
+  request.input = inputs.data();
+  request.inputs = static_cast<int64_t>(inputs.size());
+  request.dim = dims.data();
+  request.dims = static_cast<int64_t>(dims.size());
   varve_compile_result result = {};
   library->compile(&request, &result);
   seconds += result.seconds;
   std::string diagnostic = result.diagnostic ? result.diagnostic : "";
-  std::string read = result.dependencies ? result.dependencies : "";
+  Compiled made;
+  made.files = result.dependencies ? result.dependencies : "";
+  std::istringstream names(result.text ? result.text : "");
+  for (std::string name; std::getline(names, name);)
+    made.values.push_back(name);
   auto status = static_cast<ErrorKind>(result.status);
   bool failed = result.status != VARVE_OK;
   library->clear(&result);
   if (failed)
     return Error{diagnostic, status};
   notes += diagnostic;
-  return read;
+  return made;
 }
 
-Result<std::string> Artifacts::compile(const std::string &key,
+Result<std::string> Artifacts::compile(const std::vector<std::string> &values,
                                        const std::string &function,
                                        const std::vector<int64_t> &batches) {
   if (temporary.empty()) {
@@ -162,14 +200,15 @@ Result<std::string> Artifacts::compile(const std::string &key,
       return Error{fmt::format("cannot make a temporary folder '{}'", name)};
     temporary = name;
   }
+  std::string key = keyOf(function, batches, values);
   std::string path = fmt::format("{}/{}.so", temporary, key);
-  auto read = compileTo(path, function, batches);
-  if (!read)
-    return read.error();
+  auto made = compileTo(path, function, batches);
+  if (!made)
+    return made.error();
   if (!cache)
     return path;
   std::vector<CacheDependency> dependencies;
-  std::istringstream lines(*read);
+  std::istringstream lines(made->files);
   std::error_code code;
   for (std::string file; std::getline(lines, file);) {
     if (file.empty() || file == options.path ||
@@ -184,8 +223,15 @@ Result<std::string> Artifacts::compile(const std::string &key,
   auto bytes = readFile(path);
   if (!bytes)
     return bytes.error();
+  std::vector<std::string> counted = values;
+  for (const std::string &name : made->values)
+    if (std::find(values.begin(), values.end(), name) == values.end())
+      counted.push_back(name);
+  std::string counting = keyOf(function, batches, counted);
+  if (counting != key)
+    cache->storeNote(key, counted);
   // A cache that cannot be written costs time only.
-  auto stored = cache->store(key, *bytes, dependencies);
+  auto stored = cache->store(counting, *bytes, dependencies);
   return stored ? *stored : path;
 }
 

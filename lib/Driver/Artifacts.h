@@ -12,6 +12,13 @@
 
 namespace varve {
 
+/// The value of an input of an ONNX model.
+struct GivenInput {
+  std::string name;
+  std::string type;  ///< what a program is compiled for in any case
+  std::string bytes; ///< and where it must be for the value, see Compiler.h
+};
+
 /// What the artifacts of one program have in common.
 struct CompileOptions {
   std::string path; ///< the model file; stands in diagnostics
@@ -21,6 +28,9 @@ struct CompileOptions {
   bool profile = false; ///< counts the time of each kernel
   /// The model, instead of what the file holds.
   std::optional<std::string> text = {};
+  /// Of an ONNX model.
+  std::vector<GivenInput> inputs = {};
+  std::vector<std::string> dims = {}; ///< "NAME=SIZE"
 };
 
 class Artifacts {
@@ -47,12 +57,18 @@ public:
 private:
   Artifacts() = default;
 
+  /// `values`: the inputs whose values count.
   std::string keyOf(const std::string &function,
-                    const std::vector<int64_t> &batches) const;
-  Result<std::string> compileTo(const std::string &path,
-                                const std::string &function,
-                                const std::vector<int64_t> &batches);
-  Result<std::string> compile(const std::string &key,
+                    const std::vector<int64_t> &batches,
+                    const std::vector<std::string> &values) const;
+  struct Compiled {
+    std::string files;               // that were read, a line each
+    std::vector<std::string> values; // the inputs whose values count
+  };
+  Result<Compiled> compileTo(const std::string &path,
+                             const std::string &function,
+                             const std::vector<int64_t> &batches);
+  Result<std::string> compile(const std::vector<std::string> &values,
                               const std::string &function,
                               const std::vector<int64_t> &batches);
 
@@ -65,6 +81,9 @@ private:
   double seconds = 0;
   std::string notes;
 };
+
+/// Whether a file is an ONNX model, by its name.
+bool isOnnx(const std::string &path);
 
 /// "x86-64-v4" or what this machine has.
 std::string nativeCpu();

@@ -85,15 +85,21 @@ ArtifactCache::find(const std::string &key,
   return path;
 }
 
+Status ArtifactCache::makeFolder() const {
+  if (std::error_code code; fs::exists(root, code))
+    return {};
+  if (Status status = makeFolders(root); !status)
+    return status.error();
+  // Artifacts are loaded as code: the folder is its owner's alone.
+  (void)chmod(root.c_str(), 0700);
+  return {};
+}
+
 Result<std::string>
 ArtifactCache::store(const std::string &key, std::string_view artifact,
                      const std::vector<CacheDependency> &dependencies) {
-  if (std::error_code code; !fs::exists(root, code)) {
-    if (Status status = makeFolders(root); !status)
-      return status.error();
-    // Artifacts are loaded as code: the folder is its owner's alone.
-    (void)chmod(root.c_str(), 0700);
-  }
+  if (Status status = makeFolder(); !status)
+    return status.error();
   Sha256 hash;
   hash.updatePart(key);
   json index = {{"dependencies", json::object()}};
@@ -115,6 +121,28 @@ ArtifactCache::store(const std::string &key, std::string_view artifact,
     return status.error();
   evict(name);
   return path;
+}
+
+void ArtifactCache::storeNote(const std::string &key,
+                              const std::vector<std::string> &names) {
+  if (!makeFolder())
+    return;
+  (void)writeFile(fmt::format("{}/{}.json", root, key),
+                  {json{{"values", names}}.dump(
+                      -1, ' ', false, json::error_handler_t::replace)});
+}
+
+std::vector<std::string> ArtifactCache::findNote(const std::string &key) const {
+  auto text = readFile(fmt::format("{}/{}.json", root, key), maxIndexBytes);
+  std::vector<std::string> names;
+  if (!text)
+    return names;
+  json note = json::parse(*text, nullptr, /*allow_exceptions=*/false);
+  if (note.is_object() && note["values"].is_array())
+    for (const json &name : note["values"])
+      if (name.is_string())
+        names.push_back(name.get<std::string>());
+  return names;
 }
 
 std::vector<ArtifactCache::Entry> ArtifactCache::entries() const {

@@ -1,7 +1,8 @@
 // The folder of compiled artifacts: found by what they were made from, bounded
 // in size, safe to use from several processes at once.
 //
-//   KEY.json       which artifact, its digest, and the files it depends on
+//   KEY.json       which artifact, its digest, and the files it depends on; or
+//                  a note: which inputs' values the right key is made of, too
 //   ARTIFACT.so    never changed after it was written
 #ifndef VARVE_DRIVER_CACHE_H
 #define VARVE_DRIVER_CACHE_H
@@ -39,6 +40,11 @@ public:
   Result<std::string> store(const std::string &key, std::string_view artifact,
                             const std::vector<CacheDependency> &dependencies);
 
+  /// A note under a key that has no artifact. A failure costs time only.
+  void storeNote(const std::string &key, const std::vector<std::string> &names);
+  /// The note under a key, or nothing.
+  std::vector<std::string> findNote(const std::string &key) const;
+
   struct Entry {
     std::string path;
     uint64_t bytes = 0;
@@ -53,6 +59,7 @@ public:
   static uint64_t limit();
 
 private:
+  Status makeFolder() const;
   void evict(const std::string &keep);
 
   std::string root;

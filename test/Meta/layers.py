@@ -75,8 +75,10 @@ def sources(root):
 
 
 def resolve(included, path, root):
-    """The file of this project that is meant, or None. TableGen's outputs stand
-    where their inputs do."""
+    """The file of this project that is meant, or None. The outputs of TableGen
+    and protoc stand where their inputs do."""
+    if included.endswith(".pb.h"):
+        included = included[: -len(".pb.h")] + ".proto"
     here = os.path.dirname(path)
     for folder in (here, "include", "lib"):
         candidate = os.path.normpath(os.path.join(folder, included))

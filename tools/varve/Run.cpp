@@ -46,6 +46,10 @@ void showLabels(const NamedTensor &output,
 } // namespace
 
 int runRun(const RunArgs &args) {
+  if (isOnnx(args.model.file))
+    return runOnnx(args);
+  if (args.format != "npy" || !args.dims.empty())
+    return fail({"--format and --dim are for ONNX models", ErrorKind::Usage});
   auto inputs = readInputs(args.inputs);
   if (!inputs)
     return fail(inputs.error());

@@ -35,10 +35,14 @@ int runEval(const EvalArgs &args);
 struct RunArgs {
   ModelArgs model;
   std::string weights, outputDir;
-  std::vector<std::string> inputs; ///< "NAME=x.npy"
+  std::vector<std::string> inputs; ///< "NAME=x.npy", of ONNX also x.pb
   bool noPrepare = false;
+  std::vector<std::string> dims; ///< of an ONNX model: "NAME=SIZE"
+  std::string format = "npy";    ///< of an ONNX model also "pb"
 };
 int runRun(const RunArgs &args);
+/// The same for an ONNX model.
+int runOnnx(const RunArgs &args);
 
 struct CompileArgs {
   std::string file, weights, function = "infer", cpu, output, header;

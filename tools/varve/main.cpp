@@ -146,19 +146,34 @@ void addRun(CLI::App &app, std::function<int()> &action) {
       app, action, "run", "Infer from arrays",
       "  varve run mnist_mlp.varve --weights mnist_mlp.safetensors \\\n"
       "            --input image=digits.npy --output-dir out\n"
+      "  varve run resnet.onnx --input data=x.npy --output-dir out\n"
       "Writes one .npy file for each output; the first axis counts samples. "
       "Arrays\nof the data set's stored type go through `prepare`, those of "
-      "the model's type\nstraight in.",
+      "the model's type\nstraight in. An ONNX model has its weights and takes "
+      "whole inputs; a .pb file\nholds a TensorProto, SequenceProto or "
+      "OptionalProto.",
       [] { return runRun(args); });
   addModelFlags(*verb, args.model, /*json=*/false);
-  verb->add_option("--weights", args.weights, "the weights")
-      ->type_name("W.safetensors")
-      ->required();
-  verb->add_option("--input", args.inputs, "an input of the model")
-      ->type_name("NAME=x.npy")
+  auto *weights = verb->add_option("--weights", args.weights, "the weights")
+                      ->type_name("W.safetensors");
+  auto *inputs =
+      verb->add_option("--input", args.inputs, "an input of the model")
+          ->type_name("NAME=x.{npy,pb}")
+          ->take_all()
+          ->expected(1);
+  verb->add_option("--dim", args.dims,
+                   "a size of an ONNX model that no input gives")
+      ->type_name("NAME=SIZE")
       ->take_all()
-      ->expected(1)
-      ->required();
+      ->expected(1);
+  verb->add_option("--format", args.format, "of the outputs of an ONNX model")
+      ->check(CLI::IsMember({"npy", "pb"}))
+      ->capture_default_str();
+  verb->parse_complete_callback([weights, inputs] {
+    for (CLI::Option *option : {weights, inputs})
+      if (!isOnnx(args.model.file) && option->count() == 0)
+        throw CLI::RequiredError(option->get_name());
+  });
   verb->add_flag("--no-prepare", args.noPrepare,
                  "straight in, also where both types are the same");
   verb->add_option("--output-dir", args.outputDir, "where the outputs go")
