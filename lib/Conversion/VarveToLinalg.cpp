@@ -114,6 +114,9 @@ void FunctionLowering::declare() {
   target->setAttr("varve.results", withTypes(source.getResults(),
                                              source.getReturn().getValues()));
   target->setAttr("varve.batch", source.getBatchAttr());
+  if (DictionaryAttr train = program.getTrainAttr())
+    if (Attribute parallel = train.get("parallel"))
+      target->setAttr("varve.parallel", parallel);
   b.setInsertionPointToStart(target.addEntryBlock());
 
   auto read = [&](Value value, Value buffer, bool writable) {

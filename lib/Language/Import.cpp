@@ -30,7 +30,8 @@ bool Importer::buildFunctions() {
     stateComplete = buildStep("train_step");
     if (!stateComplete && !inferAlone())
       return false;
-    func.erase();
+    for (FuncOp built : llvm::make_early_inc_range(program.getOps<FuncOp>()))
+      built.erase();
     if (!stateComplete)
       clearProgram();
   }

@@ -206,10 +206,14 @@ DictionaryAttr Importer::trainAttribute() {
   if (!groups.empty())
     out.set("groups", builder.getArrayAttr(groups));
   SmallVector<Attribute> stages;
-  for (const auto &[name, values] : stageOptimizers) {
+  for (const StageOptimizer &own : stageOptimizers) {
     Entries entry{builder, {}};
-    entry.set("stage", name);
-    for (const auto &[key, value] : values)
+    entry.set("stage", own.stage);
+    if (own.name != info.optimizer) {
+      entry.set("name", own.name);
+      entry.set("trains", entry.strings(own.parameters));
+    }
+    for (const auto &[key, value] : own.values)
       entry.set(key, value);
     stages.push_back(entry.get());
   }
@@ -222,6 +226,8 @@ DictionaryAttr Importer::trainAttribute() {
   out.setIf("freeze", frozen);
   if (info.learning.way == "greedy")
     out.set("greedy", builder.getUnitAttr());
+  if (info.learning.parallel)
+    out.set("parallel", builder.getUnitAttr());
   out.setIf("memory_budget", info.memoryBudget);
   if (info.clipNorm)
     out.set("clip_norm", builder.getF64FloatAttr(*info.clipNorm));

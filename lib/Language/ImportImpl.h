@@ -68,6 +68,8 @@ struct Frame {
   const char *stateBarrier = nullptr;
   /// In a region that runs again and again, where draws would be equal.
   bool loops = false;
+  /// What the last assignment that ran has bound, in a branch as well.
+  std::string lastBound;
   bool returned = false;
   Span returnSpan;
   /// Arguments are being checked: they stand in the caller's text.
@@ -138,10 +140,25 @@ struct LearningInfo {
   int64_t stages = 0; ///< 0: by `cuts`
   bool each = false;  ///< after each layer
   bool balanceFlops = false;
+  bool parallel = false; ///< stages run beside each other
+  bool asynchronous = false;
+  int64_t buffer = 0; ///< asynchronous: steps that a boundary keeps
+  /// Of `infopro`: the weights of its two losses, in the first stage and in the
+  /// last but one.
+  std::vector<double> reconstruct, predict;
   const ast::Expr *head = nullptr; ///< the name of a block
-  const ast::Expr *optimizer = nullptr;
+  const ast::Expr *optimizer = nullptr, *schedule = nullptr;
   std::vector<const ast::Term *> losses;
   std::vector<const ast::Stage *> own; ///< settings of single stages
+};
+
+/// The optimizer of a stage that has its own.
+struct StageOptimizer {
+  std::string stage, name;
+  std::map<std::string, mlir::Attribute> values;
+  /// The parameters that the stage trains, where it is of another kind than the
+  /// model's.
+  std::vector<std::string> parameters;
 };
 
 /// Where a network is cut, and by which layer.
@@ -163,8 +180,7 @@ struct TrainInfo {
   mlir::Type precision; ///< of products; null: as the model says
   std::string monitor, initFrom, optimizer;
   std::optional<double> clipNorm, clipValue;
-  /// The optimizer's values, and those that it has when nothing is said.
-  std::map<std::string, mlir::Attribute> hyper, defaults;
+  std::map<std::string, mlir::Attribute> hyper; ///< the optimizer's values
   std::vector<MatchRule> groups, freezes;
   const ast::Prepare *prepare = nullptr;
   const ast::Expr *schedule = nullptr;
@@ -463,9 +479,18 @@ private:
   /// Notes the function's outermost layers and what each reads, for pictures.
   void noteGraph();
 
-  // ---- ImportStages.cpp: cuts, heads and losses of stages ----
+  // ---- ImportLearning.cpp: what `learning` says ----
   bool readLearning(Frame &frame, const ast::Learning &learning);
+  bool readLearningArgument(Frame &frame, const ast::Argument &argument);
+  bool checkLearning(Frame &frame, const ast::Learning &learning);
   bool readCuts(Frame &frame, const ast::Expr &expr);
+  bool matchesCut(const ast::Stage &stage, const Cut &cut) const;
+  struct StageSettings;
+  bool readStage(Frame &frame, const ast::Stage &stage, bool last,
+                 StageSettings &out);
+  bool readStageSettings(Frame &frame, const std::vector<Cut> &cuts);
+
+  // ---- ImportStages.cpp: cuts, heads and losses of stages ----
   /// Where the model that was just run is cut; fails with a diagnostic.
   bool findCuts(Frame &frame, std::vector<Cut> &cuts, size_t layersOfModel,
                 mlir::Value loss);
@@ -477,17 +502,45 @@ private:
   /// What a greedy stage's own step learns.
   bool buildGreedyLoss(Frame &settings, size_t stage, size_t layersOfModel,
                        mlir::Value &loss);
-  /// The losses of Nokland and Eidnes.
-  bool localSimilarity(Frame &frame, const Datum &h,
-                       std::vector<const ast::Term *> &losses);
-  bool readStageSettings(Frame &frame, const std::vector<Cut> &cuts);
-  bool matchesCut(const ast::Stage &stage, const Cut &cut) const;
+  /// The factors on learning rates, by stage where one has its own.
+  bool buildSchedules(Frame &settings, std::optional<size_t> stage);
   Datum callHead(Frame &frame, const Datum &h);
   std::string lastStageName(size_t layersOfModel) const;
   /// The value after a layer of the model that was just run.
   mlir::Value valueAfter(const std::string &layer, size_t layersOfModel) const;
   /// Returns the value below which stage `stage` changes nothing.
   void addFrozenCut(size_t stage, size_t layersOfModel);
+
+  // ---- ImportOwners.cpp: what belongs to which stage ----
+  /// The stage of each operation that one needs, as partition will cut.
+  llvm::DenseMap<mlir::Operation *, std::string> findOwners();
+  /// Notes what stages with another kind of optimizer train.
+  void noteParameters();
+  /// Asynchronous stages: each reads what the one below has put down before.
+  bool buildBuffers(Frame &settings);
+
+  // ---- ImportWays.cpp: the losses of the ways that are named by papers ----
+  /// The labels of the model's loss, as text, and how many classes there are.
+  struct Labels {
+    std::string text;
+    int64_t classes;
+  };
+  std::optional<Labels> labelsOfLoss(Frame &frame);
+  /// Whether the way has losses of its own.
+  bool hasOwnLosses() const;
+  /// Those of one stage.
+  bool ownLosses(Frame &frame, const Cut &cut, const Datum &h,
+                 std::vector<const ast::Term *> &losses);
+  bool addOwnTerm(const std::string &name, const std::string &text,
+                  std::vector<const ast::Term *> &losses);
+  bool readWeights(Frame &frame, const ast::Argument &argument,
+                   std::vector<double> &out);
+  /// The pass of Forward-Forward over samples with their labels and with wrong
+  /// ones; cuts get their values in it.
+  bool runContrast(Frame &settings, const std::map<std::string, Datum> &inputs,
+                   std::vector<Cut> &cuts);
+  /// Whether the stage that makes `to` does without the length of `from`.
+  bool hidesLength(mlir::Value from, mlir::Value to);
 
   // ---- ImportSettings.cpp: what train and infer say besides ----
   bool readSettings();
@@ -497,8 +550,12 @@ private:
   bool readFreeze(Frame &frame, const ast::Match &match, MatchRule &rule);
   bool readData(Frame &frame, const ast::Data &data);
   bool readField(Frame &frame, const ast::Field &field);
-  bool readOptimizer(Frame &frame, const ast::Expr &expr);
+  /// The name of an optimizer, and its values with those that it has when
+  /// nothing is said.
+  bool readOptimizer(Frame &frame, const ast::Expr &expr, std::string &name,
+                     std::map<std::string, mlir::Attribute> &out);
   bool readHyper(Frame &frame, const std::string &owner,
+                 const std::string &optimizer,
                  llvm::ArrayRef<ast::Argument> arguments,
                  std::map<std::string, mlir::Attribute> &out);
   bool readLabels(Frame &frame, const ast::Labels &labels, bool infers);
@@ -582,11 +639,11 @@ private:
   std::vector<std::string> resultOrder;
   std::map<std::string, int64_t> modelDims;
   TrainInfo info;
-  /// Of the training step: the losses of its stages, and the optimizer's
-  /// values where a stage has its own.
+  /// Of the training step: the losses of its stages, and the optimizers and
+  /// schedules of those that have their own.
   std::vector<std::string> stageLosses;
-  std::vector<std::pair<std::string, std::map<std::string, mlir::Attribute>>>
-      stageOptimizers;
+  std::vector<StageOptimizer> stageOptimizers;
+  std::map<std::string, const ast::Expr *> stageSchedules;
   /// Of the whole training step; values are no longer there.
   std::vector<Cut> stageCuts;
   std::string lastStage;

@@ -204,6 +204,8 @@ void Importer::runScan(Frame &frame, const ast::Scan &scan) {
   for (auto [i, target] : llvm::enumerate(scan.targets))
     frame.names[target.text] =
         Datum::of(op.getResult(names.size() + i), batched);
+  if (!scan.targets.empty())
+    frame.lastBound = scan.targets[0].text;
 }
 
 void Importer::runWhile(Frame &frame, const ast::While &node) {

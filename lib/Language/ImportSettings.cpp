@@ -167,9 +167,10 @@ std::vector<std::string> argumentNames(const std::string &optimizer) {
 } // namespace
 
 bool Importer::readHyper(Frame &frame, const std::string &owner,
+                         const std::string &optimizer,
                          ArrayRef<ast::Argument> arguments,
                          std::map<std::string, Attribute> &out) {
-  std::vector<std::string> known = argumentNames(info.optimizer);
+  std::vector<std::string> known = argumentNames(optimizer);
   for (const ast::Argument &argument : arguments) {
     // The learning rate may stand first, without its name.
     std::string key = argument.name ? argument.name->text : "lr";
@@ -212,28 +213,28 @@ bool Importer::readHyper(Frame &frame, const std::string &owner,
   return true;
 }
 
-bool Importer::readOptimizer(Frame &frame, const Expr &expr) {
+bool Importer::readOptimizer(Frame &frame, const Expr &expr, std::string &name,
+                             std::map<std::string, Attribute> &out) {
   const Expr &named = expr.is(ExprKind::Call) ? expr.callee() : expr;
   std::vector<std::string> known;
-  for (const auto &[name, arguments] : optimizers())
-    known.push_back(name);
+  for (const auto &[each, arguments] : optimizers())
+    known.push_back(each);
   if (!named.is(ExprKind::Name) || !optimizers().count(named.text)) {
     error(frame, named.span, "unknown optimizer `" + print(named) + "`",
           suggest(named.text, known));
     return false;
   }
-  info.optimizer = named.text;
-  for (const OptimizerArgument &argument : optimizers().at(named.text))
-    info.hyper[argument.name] = builder.getF64FloatAttr(argument.value);
-  if (hasBetas(named.text))
-    info.hyper["betas"] = builder.getArrayAttr(
+  name = named.text;
+  out.clear();
+  for (const OptimizerArgument &argument : optimizers().at(name))
+    out[argument.name] = builder.getF64FloatAttr(argument.value);
+  if (hasBetas(name))
+    out["betas"] = builder.getArrayAttr(
         {builder.getF64FloatAttr(0.9), builder.getF64FloatAttr(0.999)});
-  if (named.text == "sgd")
-    info.hyper["nesterov"] = builder.getBoolAttr(false);
-  info.defaults = info.hyper;
-  if (!expr.is(ExprKind::Call))
-    return true;
-  return readHyper(frame, named.text, expr.arguments, info.hyper);
+  if (name == "sgd")
+    out["nesterov"] = builder.getBoolAttr(false);
+  return !expr.is(ExprKind::Call) ||
+         readHyper(frame, name, name, expr.arguments, out);
 }
 
 // ---- all settings ----
@@ -275,7 +276,7 @@ bool Importer::readSettings() {
     for (const ast::Setting &setting : train->settings.list)
       if (auto *node = setting.as<ast::Value>())
         if (node->keyword.text == "optimizer")
-          readOptimizer(frame, node->value);
+          readOptimizer(frame, node->value, info.optimizer, info.hyper);
     for (const ast::Setting &setting : train->settings.list)
       readTrainSetting(frame, setting);
     if (info.dataName.empty())
@@ -334,7 +335,8 @@ bool Importer::readTrainSetting(Frame &frame, const ast::Setting &setting) {
     }
     if (info.optimizer.empty())
       return false;
-    if (!readHyper(frame, "group", match->arguments, rule.values))
+    if (!readHyper(frame, "group", info.optimizer, match->arguments,
+                   rule.values))
       return false;
     info.groups.push_back(std::move(rule));
     return true;
@@ -409,23 +411,23 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
     out = datum.number();
     return true;
   };
-  // For what is not made for stages that learn by themselves.
-  auto endToEnd = [&] {
+  // For what is not made for a way of learning.
+  auto refusedWith = [&](auto isRefused) {
     for (const ast::Setting &other : train->settings.list)
       if (auto *learning = other.as<ast::Learning>())
-        if (trains && learning->name.text != "end_to_end") {
+        if (trains && isRefused(learning->name.text)) {
           refuse(frame, node.keyword.span,
                  "`" + key + "` with learning `" + learning->name.text +
                      "` is not supported yet");
-          return false;
+          return true;
         }
-    return true;
+    return false;
   };
   if (key == "batch")
     return count(info.batch, 1);
   if (key == "accumulate" || key == "shards") {
     int64_t &parts = key == "shards" ? info.shards : info.accumulate;
-    return count(parts, 1) && (parts == 1 || endToEnd());
+    return count(parts, 1);
   }
   if (key == "epochs")
     return count(info.epochs, 1);
@@ -469,7 +471,10 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
     if (!datum.isNumber() || datum.number() < 0 || datum.number() > 100)
       return wrong("a number from 0 to 100");
     info.mixup = datum.number();
-    return info.mixup == 0 || endToEnd();
+    // Its samples carry one label, right or wrong.
+    return info.mixup == 0 || !refusedWith([](const std::string &way) {
+             return way == "forward_forward";
+           });
   }
   if (key == "average") {
     if (!datum.isNumber() || datum.number() < 0 || datum.number() >= 1)
@@ -482,7 +487,10 @@ bool Importer::readValue(Frame &frame, const ast::Value &node, bool trains) {
         !(datum.dtype.isF32() || datum.dtype.isBF16() || datum.dtype.isF16()))
       return wrong("f32, bf16 or f16");
     info.precision = datum.dtype;
-    return !datum.dtype.isF16() || endToEnd(); // it scales the one loss
+    // It scales the one loss.
+    return !datum.dtype.isF16() || !refusedWith([](const std::string &way) {
+      return way != "end_to_end";
+    });
   }
   // What changes nothing yet is refused, but for its neutral value.
   bool neutral = key == "numerics" && datum.is(Datum::Kind::String) &&

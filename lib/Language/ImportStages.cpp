@@ -21,129 +21,6 @@ static constexpr const char *stagePrefix = "stage.";
 
 static bool isPattern(StringRef name) { return name.contains('*'); }
 
-// ---- what the text says ----
-
-bool Importer::readCuts(Frame &frame, const Expr &expr) {
-  std::vector<const Expr *> items = {&expr};
-  if (expr.is(ExprKind::List)) {
-    items.clear();
-    for (const Expr &item : expr.operands)
-      items.push_back(&item);
-  }
-  for (const Expr *item : items) {
-    if (!item->is(ExprKind::String)) {
-      error(frame, item->span, "`cuts` are names of layers in quotes",
-            "such as `cuts: \"layer*\"` or `cuts: [\"layer1\", \"layer2\"]`");
-      return false;
-    }
-    info.learning.cuts.push_back({item->text, item->span});
-  }
-  return true;
-}
-
-bool Importer::readLearning(Frame &frame, const ast::Learning &learning) {
-  LearningInfo &out = info.learning;
-  out = {};
-  static const std::vector<std::string> known = {
-      "end_to_end",       "greedy",  "decoupled",      "pipeline",
-      "local_similarity", "infopro", "forward_forward"};
-  const std::string &way = learning.name.text;
-  if (!llvm::is_contained(known, way)) {
-    error(frame, learning.name.span, "unknown learning `" + way + "`",
-          suggest(way, known));
-    return false;
-  }
-  bool whole = way == "end_to_end";
-  bool similar = way == "local_similarity";
-  if (!whole && way != "decoupled" && way != "greedy" && !similar) {
-    bool trains = request.trains();
-    if (trains)
-      refuse(frame, learning.name.span,
-             "learning `" + way + "` is not supported yet");
-    return !trains;
-  }
-  out.way = way;
-  std::vector<std::string> arguments;
-  if (!whole)
-    arguments = {"cuts", "stages", "balance", "head"};
-  for (const ast::Argument &argument : learning.arguments) {
-    const Expr &expr = argument.value;
-    Span span = argument.name ? argument.name->span : expr.span;
-    std::string key = argument.name ? argument.name->text : "";
-    if (way == "decoupled" && (key == "asynchronous" || key == "buffer")) {
-      refuse(frame, span, "`" + key + "` is not supported yet");
-      return false;
-    }
-    if (!llvm::is_contained(arguments, key)) {
-      error(frame, span,
-            key.empty() ? "arguments of `learning` have names"
-                        : "`" + way + "` has no argument `" + key + "`",
-            suggest(key, arguments));
-      return false;
-    }
-    if (key == "cuts" && !readCuts(frame, expr))
-      return false;
-    if (key == "head") {
-      if (!expr.is(ExprKind::Name) || !findBlock(mainScope, expr.text)) {
-        error(frame, expr.span, "`head` is the name of a block",
-              "such as `head: pool_dense`");
-        return false;
-      }
-      out.head = &expr;
-    }
-    if (key == "stages") {
-      Datum count = value(frame, expr);
-      if (count.isPoison())
-        return false;
-      if (!count.is(Datum::Kind::Int) || count.intValue < 1) {
-        error(frame, expr.span,
-              "`stages` is an int of 1 or more, this is " + describe(count));
-        return false;
-      }
-      out.stages = count.intValue;
-    }
-    if (key == "balance") {
-      std::string word =
-          expr.is(ExprKind::String) || expr.is(ExprKind::Name) ? expr.text : "";
-      if (word != "memory" && word != "flops") {
-        error(frame, expr.span, "`balance` is \"memory\" or \"flops\"");
-        return false;
-      }
-      out.balanceFlops = word == "flops";
-    }
-  }
-  if (whole)
-    return true;
-  out.node = &learning;
-  out.each = similar && !out.stages && out.cuts.empty();
-  if (!out.each && (out.stages ? !out.cuts.empty() : out.cuts.empty())) {
-    error(frame, learning.name.span,
-          out.stages ? "both `cuts` and `stages` are given; one decides"
-                     : "`" + way + "` does not say where to cut",
-          "write `cuts: \"NAME\"` or `stages: 2`");
-    return false;
-  }
-  if (!learning.settings)
-    return true;
-  for (const ast::Setting &setting : learning.settings->list) {
-    auto *term = setting.as<ast::Term>();
-    auto *node = setting.as<ast::Value>();
-    if (term && term->kind == ast::TermKind::Loss) {
-      out.losses.push_back(term);
-    } else if (auto *stage = setting.as<ast::Stage>()) {
-      out.own.push_back(stage);
-    } else if (node && node->keyword.text == "optimizer") {
-      out.optimizer = &node->value;
-    } else {
-      refuse(frame, setting.keyword.span,
-             "`" + setting.keyword.text +
-                 "` in the braces of `learning` is not supported yet");
-      return false;
-    }
-  }
-  return true;
-}
-
 // ---- where to cut ----
 
 namespace {
@@ -393,53 +270,6 @@ Datum Importer::callHead(Frame &frame, const Datum &h) {
   return out.is(Datum::Kind::Results) ? out.items.front() : out;
 }
 
-bool Importer::matchesCut(const ast::Stage &stage, const Cut &cut) const {
-  return llvm::any_of(stage.patterns, [&](const ast::StringLiteral &pattern) {
-    return matchesPattern(pattern.text, cut.name);
-  });
-}
-
-bool Importer::localSimilarity(Frame &frame, const Datum &h,
-                               std::vector<const ast::Term *> &losses) {
-  const Expr &loss = info.losses.front()->value;
-  bool known = info.losses.size() == 1 && loss.is(ExprKind::Call) &&
-               loss.callee().is(ExprKind::Name) &&
-               loss.callee().text == "cross_entropy" &&
-               loss.arguments.size() == 2 && !loss.arguments[1].name;
-  if (!known) {
-    error(frame, loss.span,
-          "`local_similarity` knows the labels from a loss "
-          "`cross_entropy(output, labels)`",
-          "write the `loss` of the stages in the braces of `learning`");
-    return false;
-  }
-  if (h.rank() != 2 && h.rank() != 4) {
-    error(frame, info.learning.node->name.span,
-          "`local_similarity` takes f32[N, C] or f32[N, C, H, W], the cut is " +
-              describe(h));
-    return false;
-  }
-  std::string dims = h.rank() == 4 ? "2d" : "";
-  std::string arguments =
-      dims + "(h, " + print(loss.arguments[1].value) + ", " +
-      std::to_string(modelResults[resultOrder.front()].shape().back()) + ")";
-  ownTerms.clear();
-  for (const char *name : {"predict", "similar"}) {
-    std::string text = std::string(name[0] == 'p' ? "0.01 * local_prediction"
-                                                  : "0.99 * local_similarity") +
-                       arguments + " as " + name;
-    FileId file = sources.add("local_similarity", text);
-    std::optional<Expr> expr = parseExpression(sources, file, diagnostics);
-    if (!expr)
-      return false;
-    ownTerms.push_back({ast::TermKind::Loss,
-                        ast::Name{name, info.learning.node->name.span},
-                        std::move(*expr)});
-    losses.push_back(&ownTerms.back());
-  }
-  return true;
-}
-
 bool Importer::buildStageLoss(Frame &settings, const Cut &cut, bool alone) {
   std::string name = stagePrefix + cut.name;
   Frame terms = settings;
@@ -460,8 +290,8 @@ bool Importer::buildStageLoss(Frame &settings, const Cut &cut, bool alone) {
         losses = own;
     }
   bool local = !losses.empty();
-  if (!local && info.learning.way == "local_similarity") {
-    if (!localSimilarity(terms, h, losses))
+  if (!local && hasOwnLosses()) {
+    if (!ownLosses(terms, cut, h, losses))
       return false;
     local = true;
   }
@@ -477,7 +307,7 @@ bool Importer::buildStageLoss(Frame &settings, const Cut &cut, bool alone) {
   Value total;
   SmallVector<Value> parts;
   for (const ast::Term *term : losses) {
-    Value part = scalarTerm(terms, term->value, "a loss");
+    Value part = lossTerm(terms, term->value);
     if (!part)
       return false;
     total = total ? buildValue(terms, term->value.span, "add", {total, part})
@@ -553,80 +383,24 @@ bool Importer::buildGreedyLoss(Frame &settings, size_t stage,
   return true;
 }
 
-// Optimizers of stages are the model's with other values.
-bool Importer::readStageSettings(Frame &frame, const std::vector<Cut> &cuts) {
-  auto read = [&](const Expr &expr, std::map<std::string, Attribute> &out) {
-    const Expr &named = expr.is(ExprKind::Call) ? expr.callee() : expr;
-    if (!named.is(ExprKind::Name) || named.text != info.optimizer) {
-      refuse(frame, named.span,
-             "another optimizer than `" + info.optimizer +
-                 "` in a stage is not supported yet");
-      return false;
-    }
-    out = info.defaults;
-    return !expr.is(ExprKind::Call) ||
-           readHyper(frame, named.text, expr.arguments, out);
+bool Importer::buildSchedules(Frame &settings, std::optional<size_t> stage) {
+  Frame terms = settings;
+  bindProgress(terms, /*totals=*/true);
+  auto build = [&](const Expr &expr, const std::string &of) {
+    Value factor = scalarTerm(terms, expr, "a schedule");
+    if (factor)
+      addResult(factor, of.empty() ? "schedule" : "schedule " + of, "schedule",
+                of);
+    return bool(factor);
   };
-  std::map<std::string, Attribute> all;
-  if (info.learning.optimizer && !read(*info.learning.optimizer, all))
+  if (info.schedule && !build(*info.schedule, ""))
     return false;
-  std::set<const ast::Stage *> used;
-  std::vector<Cut> every = cuts;
-  every.push_back({lastStage, {}, {}});
-  for (const Cut &cut : every) {
-    bool last = &cut == &every.back();
-    std::map<std::string, Attribute> own;
-    if (!last)
-      own = all;
-    int64_t epochs = std::max<int64_t>(info.epochs, 1);
-    for (const ast::Stage *stage : info.learning.own) {
-      if (!matchesCut(*stage, cut))
-        continue;
-      used.insert(stage);
-      for (const ast::Setting &setting : stage->settings.list) {
-        auto *node = setting.as<ast::Value>();
-        auto *term = setting.as<ast::Term>();
-        if (term && term->kind == ast::TermKind::Loss && !last)
-          continue;
-        if (node && node->keyword.text == "epochs" &&
-            info.learning.way == "greedy") {
-          std::optional<int64_t> count =
-              evaluateInt(frame, node->value, "`epochs`");
-          if (!count)
-            return false;
-          if (*count < 1) {
-            error(frame, node->value.span,
-                  "`epochs` is an int of 1 or more, this is " +
-                      std::to_string(*count));
-            return false;
-          }
-          epochs = *count;
-          continue;
-        }
-        if (!node || node->keyword.text != "optimizer") {
-          refuse(frame, setting.keyword.span,
-                 "`" + setting.keyword.text +
-                     "` of a stage is not supported yet");
-          return false;
-        }
-        if (!read(node->value, own))
-          return false;
-      }
-    }
-    stageEpochs.push_back(epochs);
-    if (!own.empty())
-      stageOptimizers.push_back({cut.name, own});
-  }
-  for (const ast::Stage *stage : info.learning.own)
-    if (!used.count(stage)) {
-      std::vector<std::string> known;
-      for (const Cut &cut : every)
-        known.push_back(cut.name);
-      const ast::StringLiteral &pattern = stage->patterns.front();
-      error(frame, pattern.span, "\"" + pattern.text + "\" matches no stage",
-            suggest(pattern.text, known));
-      return false;
-    }
+  // A greedy step is one stage's; its own schedule counts from its beginning.
+  for (const auto &[name, expr] : stageSchedules)
+    if (!stage || name == (*stage < stageCuts.size() ? stageCuts[*stage].name
+                                                     : lastStage))
+      if (!build(*expr, name))
+        return false;
   return true;
 }
 
@@ -634,9 +408,10 @@ bool Importer::buildStageLosses(Frame &settings, size_t layersOfModel,
                                 Value loss) {
   stageLosses.clear();
   stageOptimizers.clear();
+  stageSchedules.clear();
   stageEpochs.clear();
   for (const auto &[key, variable] : variables)
-    if (StringRef(key).starts_with(stagePrefix)) {
+    if (variable.declared && StringRef(key).starts_with(stagePrefix)) {
       error(settings, variable.place,
             "`" + key + "` is a name for what belongs to stages",
             "call the layer otherwise than `stage`");
@@ -645,6 +420,9 @@ bool Importer::buildStageLosses(Frame &settings, size_t layersOfModel,
   std::vector<Cut> cuts;
   if (!findCuts(settings, cuts, layersOfModel, loss) ||
       !readStageSettings(settings, cuts))
+    return false;
+  if (info.learning.way == "forward_forward" &&
+      !runContrast(settings, samples, cuts))
     return false;
   stageCuts = cuts;
   Ground ground(func.getBody().front(), {});
@@ -664,6 +442,9 @@ bool Importer::buildStageLosses(Frame &settings, size_t layersOfModel,
         return false;
       }
   }
+  if (info.learning.buffer > 0 && !buildBuffers(settings))
+    return false;
+  noteParameters();
   return true;
 }
 

@@ -105,6 +105,7 @@ void Importer::bindName(Frame &frame, const ast::Name &name, Datum value) {
 }
 
 void Importer::runAssign(Frame &frame, const ast::Assign &assign) {
+  frame.lastBound = assign.targets[0].text;
   if (assign.targets.size() == 1)
     return bindName(frame, assign.targets[0], value(frame, assign.value));
   Datum datum = evaluate(frame, assign.value);
@@ -245,11 +246,12 @@ void Importer::runLayer(Frame &frame, const ast::Layer &layer) {
   InLayer region(*this, frame.path);
   bool training = frame.training;
   frame.training = training && !isInEvaluation(frame.path, layer.body);
+  frame.lastBound.clear();
   runBody(frame, layer.body);
-  // Its value is what its last statement binds.
-  if (!layer.body.statements.empty())
-    if (auto *last = layer.body.statements.back().as<ast::Assign>())
-      region.setValue(frame.names[last->targets[0].text]);
+  // Its value is what its last statement binds. A name of a scan's body may be
+  // gone.
+  if (auto last = frame.names.find(frame.lastBound); last != frame.names.end())
+    region.setValue(last->second);
   frame.path = before;
   frame.training = training;
 }

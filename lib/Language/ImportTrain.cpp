@@ -192,6 +192,7 @@ bool Importer::runModel(Frame &settings,
   frame.scope = mainScope;
   frame.caller = &settings;
   frame.training = settings.training;
+  frame.reuse = settings.reuse;
   std::vector<BoundArgument> bound;
   for (const ast::Input &input : model->inputs) {
     BoundArgument argument{&input, {}, input.name.span, false};
@@ -353,7 +354,9 @@ bool Importer::buildStep(const std::string &name, std::optional<size_t> stage) {
   shardSizes.clear();
   if (trial)
     return buildShard(name, standInSamples, stage);
-  int64_t samples = request.batch > 0 ? request.batch
+  // Built for its state alone, a training step has the batch of the text.
+  bool asked = request.batch > 0 && (!trains || request.trains());
+  int64_t samples = asked             ? request.batch
                     : trains          ? info.batch * info.accumulate
                                       : info.batch;
   int64_t shards = trains ? info.shards * info.accumulate : 1;
@@ -400,13 +403,8 @@ bool Importer::buildShard(const std::string &name, int64_t count,
     good = buildGreedyLoss(settings, *stage, layersOfModel, total);
   else
     good = buildLosses(settings, stage.has_value(), layersOfModel, total);
-  if (settings.training && info.schedule) {
-    Frame schedule = settings;
-    bindProgress(schedule, /*totals=*/true);
-    Value factor = scalarTerm(schedule, *info.schedule, "a schedule");
-    good &= bool(factor);
-    addResult(factor, "schedule", "schedule");
-  }
+  if (settings.training)
+    good &= buildSchedules(settings, stage);
   if (!good)
     return false;
   finishFunction(settings.training);

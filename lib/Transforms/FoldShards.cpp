@@ -4,6 +4,7 @@
 #include "Dialect/Varve/Ops/Build.h"
 #include "mlir/IR/IRMapping.h"
 #include "varve/Dialect/Kernel/Place.h"
+#include "varve/Dialect/Varve/Stage.h"
 #include "varve/Transforms/Passes.h"
 
 using namespace mlir;
@@ -39,6 +40,7 @@ public:
 private:
   FuncOp makeFunction();
   LogicalResult addShard(unsigned number, int64_t first);
+  void giveSeed(Operation *op, Value seed, Value own);
   Value samplesOf(Value batch, int64_t first, int64_t count);
   Value seedOf(Value seed, unsigned number);
 
@@ -89,6 +91,31 @@ Value Folder::seedOf(Value seed, unsigned number) {
   return AddOp::create(b, seed, by);
 }
 
+/// Draws of the model, in a stage as well; those of a sample have its number,
+/// and a seed that is computed.
+void Folder::giveSeed(Operation *op, Value seed, Value own) {
+  if (op->hasAttr("stream") && op->getOperand(0) == seed)
+    op->setOperand(0, own);
+  auto stage = dyn_cast<StageOp>(op);
+  if (!stage)
+    return;
+  Value inner;
+  Block &body = stage.getBody().front();
+  for (auto [argument, input] :
+       llvm::zip(llvm::to_vector(body.getArguments()),
+                 llvm::to_vector(stage.getInputs())))
+    if (input == seed)
+      for (OpOperand &use : llvm::make_early_inc_range(argument.getUses())) {
+        if (!use.getOwner()->hasAttr("stream") || use.getOperandNumber())
+          continue;
+        if (!inner) {
+          stage.getInputsMutable().append(own);
+          inner = body.addArgument(own.getType(), own.getLoc());
+        }
+        use.set(inner);
+      }
+}
+
 LogicalResult Folder::addShard(unsigned number, int64_t first) {
   FuncOp shard = sizes[number] == int64_t(whole.getBatch()) ? whole : last;
   if (!shard)
@@ -114,16 +141,16 @@ LogicalResult Folder::addShard(unsigned number, int64_t first) {
   Value seed = folded.getInputOfKind("seed"), own;
   for (Operation &op : body.without_terminator()) {
     Operation *copy = b.clone(op, values);
-    // Draws of the model; those of a sample have its number.
-    if (!seed || number == 0 || !op.hasAttr("stream") ||
-        copy->getOperand(0) != seed)
+    bool mayDraw = op.hasAttr("stream") || isa<StageOp>(op);
+    if (!seed || number == 0 || !mayDraw ||
+        !llvm::is_contained(copy->getOperands(), seed))
       continue;
     if (!own) {
       OpBuilder::InsertionGuard guard(b);
       b.setInsertionPoint(copy);
       own = seedOf(seed, number);
     }
-    copy->setOperand(0, own);
+    giveSeed(copy, seed, own);
   }
   SmallVector<Value> returned;
   for (Value value : shard.getReturn().getValues())
@@ -139,13 +166,17 @@ LogicalResult Folder::addShard(unsigned number, int64_t first) {
     }
     Value sum =
         MulOp::create(b, returned[i], constantLike(b, returned[i], weight));
-    bool ofGradient = kindOf(info) == "gradient";
-    if (ofGradient)
+    auto mark = [&, entry = cast<DictionaryAttr>(info)] {
+      if (kindOf(entry) != "gradient")
+        return;
       markPlace(sum.getDefiningOp(), "phase", "backward");
+      if (auto stage = entry.getAs<StringAttr>("stage"))
+        markPlace(sum.getDefiningOp(), "stage", stage);
+    };
+    mark();
     if (number > 0)
       sum = AddOp::create(b, sums[i], sum);
-    if (ofGradient)
-      markPlace(sum.getDefiningOp(), "phase", "backward");
+    mark();
     if (number == 0)
       sums.push_back(sum);
     else

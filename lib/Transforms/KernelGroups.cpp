@@ -128,6 +128,8 @@ private:
   void joinPrologue(Operation *root);
   void joinSiblings();
   FailureOr<SmallVector<KernelGroup>> schedule();
+  void sortByLevel(SmallVector<unsigned> &order,
+                   ArrayRef<SetVector<unsigned>> next);
 
   Block &block;
   const DenseSet<Operation *> &withReader;
@@ -437,6 +439,28 @@ void Grouping::joinSiblings() {
       }
 }
 
+// The level of a kernel is the length of the longest chain that it waits for:
+// kernels of one level need no barrier between them. So the forward pass of a
+// stage stands beside the backward pass of the one below. What waits for
+// nothing comes right before its first reader, lest its result lies about.
+void Grouping::sortByLevel(SmallVector<unsigned> &order,
+                           ArrayRef<SetVector<unsigned>> next) {
+  std::vector<unsigned> level(groups.size(), 0);
+  for (unsigned g : order)
+    for (unsigned n : next[g])
+      level[n] = std::max(level[n], level[g] + 1);
+  for (unsigned g : order) {
+    if (level[g] || next[g].empty())
+      continue;
+    unsigned first = nobody;
+    for (unsigned n : next[g])
+      first = std::min(first, level[n]);
+    level[g] = first - 1;
+  }
+  llvm::stable_sort(
+      order, [&](unsigned x, unsigned y) { return level[x] < level[y]; });
+}
+
 // Kahn's order; among those that may run, the one that stood first.
 FailureOr<SmallVector<KernelGroup>> Grouping::schedule() {
   SmallVector<unsigned> waiting(groups.size(), 0);
@@ -468,11 +492,11 @@ FailureOr<SmallVector<KernelGroup>> Grouping::schedule() {
       if (!waiting[g])
         ready.push({place(g), g});
     }
-  SmallVector<KernelGroup> order;
+  SmallVector<unsigned> order;
   while (!ready.empty()) {
     unsigned g = ready.top().second;
     ready.pop();
-    order.push_back(groups[g]);
+    order.push_back(g);
     for (unsigned n : next[g])
       if (--waiting[n] == 0)
         ready.push({place(n), n});
@@ -480,7 +504,9 @@ FailureOr<SmallVector<KernelGroup>> Grouping::schedule() {
   if (order.size() != live)
     return block.getParentOp()->emitOpError(
         "kernels depend on each other in a circle");
-  return order;
+  if (block.getParentOp()->hasAttr("varve.parallel"))
+    sortByLevel(order, next);
+  return llvm::map_to_vector(order, [&](unsigned g) { return groups[g]; });
 }
 
 FailureOr<SmallVector<KernelGroup>> Grouping::run(bool merge) {

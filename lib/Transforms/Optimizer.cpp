@@ -17,7 +17,9 @@ FailureOr<OptimizerKind> OptimizerKind::get(Location loc,
   if (auto groups = train.getAs<ArrayAttr>("groups"))
     llvm::append_range(all, groups.getAsRange<DictionaryAttr>());
   if (auto stages = train.getAs<ArrayAttr>("stages"))
-    llvm::append_range(all, stages.getAsRange<DictionaryAttr>());
+    for (auto own : stages.getAsRange<DictionaryAttr>())
+      if (!own.get("name"))
+        all.push_back(own);
   // One group is enough: elsewhere the value is 0, which changes nothing.
   auto isUsed = [&](StringRef key) {
     return llvm::any_of(all, [&](DictionaryAttr values) {
@@ -42,6 +44,20 @@ FailureOr<OptimizerKind> OptimizerKind::get(Location loc,
   else
     return emitError(loc) << "unknown optimizer " << name;
   return kind;
+}
+
+FailureOr<OptimizerKind> OptimizerKind::of(Location loc, DictionaryAttr train,
+                                           StringRef parameter) {
+  if (auto stages = train.getAs<ArrayAttr>("stages"))
+    for (auto own : stages.getAsRange<DictionaryAttr>())
+      if (auto trains = own.getAs<ArrayAttr>("trains"))
+        for (auto name : trains.getAsRange<StringAttr>())
+          if (name == parameter) {
+            Builder b(train.getContext());
+            return get(loc, b.getDictionaryAttr(
+                                b.getNamedAttr("optimizer", own)));
+          }
+  return get(loc, train);
 }
 
 SmallVector<StringRef> OptimizerKind::slots() const {

@@ -17,6 +17,10 @@ struct OptimizerKind {
   /// asks for. Fails with a diagnostic at `loc`.
   static mlir::FailureOr<OptimizerKind> get(mlir::Location loc,
                                             mlir::DictionaryAttr train);
+  /// The kind that updates this parameter: its stage's, if that has its own.
+  static mlir::FailureOr<OptimizerKind> of(mlir::Location loc,
+                                           mlir::DictionaryAttr train,
+                                           llvm::StringRef parameter);
   /// The slots of each parameter: "m", "v", ...
   llvm::SmallVector<llvm::StringRef> slots() const;
 };

@@ -85,7 +85,7 @@ LogicalResult Cutter::readCuts() {
     }
   for (auto [info, value] : llvm::zip(entries, end.getOperands())) {
     auto name = info.getAs<StringAttr>("stage");
-    if (!name)
+    if (!name || info.getAs<StringAttr>("kind") == "schedule")
       continue;
     bool isLast = info.getAs<StringAttr>("kind") == "loss";
     if (!isLast && !found.count(name))

@@ -26,8 +26,8 @@ namespace {
 /// The update of one function.
 class UpdateBuilder {
 public:
-  UpdateBuilder(ProgramOp program, FuncOp func, OptimizerKind kind)
-      : program(program), func(func), kind(kind), train(program.getTrainAttr()),
+  UpdateBuilder(ProgramOp program, FuncOp func)
+      : program(program), func(func), train(program.getTrainAttr()),
         b(func.getReturn().getLoc(), func.getReturn()) {}
 
   LogicalResult run();
@@ -49,7 +49,7 @@ private:
   Value hyperInput(const Twine &name, double value);
   FloatAttr numberOf(DictionaryAttr values, StringRef key);
   void clip(MutableArrayRef<Gradient> gradients);
-  void update(MutableArrayRef<Gradient> gradients, Value step);
+  LogicalResult update(MutableArrayRef<Gradient> gradients, Value step);
   void unscale();
   Value choose(Value x, Value old);
   void updateScale();
@@ -70,11 +70,10 @@ private:
 
   ProgramOp program;
   FuncOp func;
-  OptimizerKind kind;
   DictionaryAttr train;
   ImplicitLocOpBuilder b;
   SmallVector<Gradient> gradients;
-  Value schedule;
+  DenseMap<StringAttr, Value> schedules; ///< by stage; null: the others'
   Value scale, finite; ///< of f16, else null
   llvm::StringMap<Value> hypers;
   /// Of the return, as they grow.
@@ -97,7 +96,7 @@ void UpdateBuilder::takeResults() {
       auto state = SymbolTable::lookupNearestSymbolFrom<StateOp>(func, of);
       gradients.push_back({state, value, entry.getAs<StringAttr>("stage")});
     } else if (kind == "schedule") {
-      schedule = value;
+      schedules[entry.getAs<StringAttr>("stage")] = value;
     } else {
       infos.push_back(info);
       results.push_back(value);
@@ -284,10 +283,15 @@ void UpdateBuilder::average(StateOp parameter, Value value) {
 }
 
 /// The optimizer's step for one stage.
-void UpdateBuilder::update(MutableArrayRef<Gradient> gradients, Value step) {
+LogicalResult UpdateBuilder::update(MutableArrayRef<Gradient> gradients,
+                                    Value step) {
   clip(gradients);
   for (Gradient &g : gradients) {
     StringRef name = g.parameter.getSymName();
+    FailureOr<OptimizerKind> kind =
+        OptimizerKind::of(program.getLoc(), train, name);
+    if (failed(kind))
+      return failure();
     b.setLoc(NameLoc::get(b.getStringAttr("update of " + name),
                           func.getReturn().getLoc()));
     auto hyperOf = [&](StringRef key) { return hyper(g, key); };
@@ -296,23 +300,26 @@ void UpdateBuilder::update(MutableArrayRef<Gradient> gradients, Value step) {
     in.gradient = g.value;
     in.step = step;
     in.lr = hyper(g, "lr");
+    Value schedule = schedules.lookup(g.stage);
+    if (!schedule)
+      schedule = schedules.lookup(StringAttr());
     if (schedule)
       in.lr = MulOp::create(b, in.lr, schedule);
     in.hyper = hyperOf;
     SmallVector<StateOp> slots;
-    for (StringRef slot : kind.slots()) {
+    for (StringRef slot : kind->slots()) {
       slots.push_back(program.lookupSymbol<StateOp>(slotName(name, slot)));
       in.slots.push_back(func.addUse(slots.back()));
     }
-    OptimizerKind own = kind;
-    own.nesterov = flag(g, "nesterov");
-    SmallVector<Value> values = buildStep(b, own, in);
+    kind->nesterov = flag(g, "nesterov");
+    SmallVector<Value> values = buildStep(b, *kind, in);
     values[0] = choose(values[0], in.parameter);
     setState(g.parameter, values[0]);
     for (auto [i, slot] : llvm::enumerate(slots))
       setState(slot, choose(values[i + 1], in.slots[i]));
     average(g.parameter, values[0]);
   }
+  return success();
 }
 
 LogicalResult UpdateBuilder::run() {
@@ -324,13 +331,15 @@ LogicalResult UpdateBuilder::run() {
     Value old = func.addUse(counter);
     Value step;
     unscale();
-    // A stage's step follows its gradients, before the next stage begins.
+    // A stage's step follows its gradients, before the next stage begins; those
+    // of shards are summed behind all stages.
+    bool sharded = bool(train.get("shards"));
     MutableArrayRef<Gradient> rest = gradients;
     while (!rest.empty()) {
       StringAttr stage = rest.front().stage;
       auto own = rest.take_while([&](Gradient &g) { return g.stage == stage; });
       Operation *end = func.getReturn();
-      if (stage)
+      if (stage && !sharded)
         for (StageOp op : func.getOps<StageOp>())
           if (op.getStageAttr() == stage)
             end = op->getNextNode();
@@ -338,7 +347,8 @@ LogicalResult UpdateBuilder::run() {
       if (!step)
         step = AddOp::create(b, old, constantLike(b, old, 1));
       Operation *before = end->getPrevNode();
-      update(own, step);
+      if (failed(update(own, step)))
+        return failure();
       while (before->getNextNode() != end) {
         before = before->getNextNode();
         markPlace(before, "phase", "update");
@@ -361,12 +371,12 @@ LogicalResult UpdateBuilder::run() {
 
 // After the parameters' own states, in their order: all functions of a program
 // declare the same, whether they update or not.
-static void declareSlots(ProgramOp program, const OptimizerKind &kind) {
+static LogicalResult declareSlots(ProgramOp program) {
   auto freeze = program.getTrainAttr().getAs<ArrayAttr>("freeze");
   Patterns frozen(freeze);
   auto states = llvm::to_vector(program.getOps<StateOp>());
   if (states.empty())
-    return;
+    return success();
   OpBuilder b(program.getContext());
   b.setInsertionPointAfter(states.back());
   for (StateOp state : states) {
@@ -380,11 +390,16 @@ static void declareSlots(ProgramOp program, const OptimizerKind &kind) {
       made.setOfAttr(FlatSymbolRefAttr::get(state.getSymNameAttr()));
       return made;
     };
-    for (StringRef slot : kind.slots())
+    FailureOr<OptimizerKind> kind =
+        OptimizerKind::of(program.getLoc(), program.getTrainAttr(), name);
+    if (failed(kind))
+      return failure();
+    for (StringRef slot : kind->slots())
       declare(slot, "slot");
     if (program.getTrainAttr().get("average"))
       declare("average", "average").setInit("copy");
   }
+  return success();
 }
 
 // Evaluation and inference see the averages of the parameters.
@@ -431,17 +446,16 @@ struct UpdatePass : public varve::impl::UpdateBase<UpdatePass> {
         }
       return;
     }
-    FailureOr<OptimizerKind> kind =
-        OptimizerKind::get(program.getLoc(), program.getTrainAttr());
-    if (failed(kind))
+    // Said once, also where nothing is trained.
+    if (failed(OptimizerKind::get(program.getLoc(), program.getTrainAttr())) ||
+        failed(declareSlots(program)))
       return signalPassFailure();
-    declareSlots(program, *kind);
     for (FuncOp func : functions) {
       if (!func.getLearns()) {
         readAverages(program, func);
         continue;
       }
-      if (failed(UpdateBuilder(program, func, *kind).run()))
+      if (failed(UpdateBuilder(program, func).run()))
         return signalPassFailure();
       inlineStages(func);
     }

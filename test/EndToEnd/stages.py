@@ -67,11 +67,12 @@ class Trials:
                 inside = "inside" if math.hypot(a, b) < 1 else "outside"
                 file.write(f"{a},{b},{inside}\n")
 
-    def train(self, model, learning="", *options):
+    def train(self, model, learning="", *options, batch=32):
         """The weights, the checkpoint, the lines of JSON."""
         path = os.path.join(self.folder, "net.varve")
         with open(path, "w") as file:
-            file.write(model + TRAIN % learning)
+            text = TRAIN.replace("batch 32", f"batch {batch}")
+            file.write(model + text % learning)
         out = os.path.join(self.folder, "net.safetensors")
         kept = os.path.join(self.folder, "checkpoint")
         process = subprocess.run(
@@ -93,6 +94,21 @@ class Trials:
             tensors(os.path.join(kept, "checkpoint.safetensors")),
             lines,
         )
+
+    def moved(self, model, learning):
+        """Small calls of a step that are for other threads than the first."""
+        path = os.path.join(self.folder, "net.varve")
+        with open(path, "w") as file:
+            file.write(model + TRAIN % learning)
+        plan = os.path.join(self.folder, "plan.mlir")
+        subprocess.run(
+            [self.varve, "compile", path, "--function", "train_step"]
+            + ["--stop-after", "plan", "-o", plan],
+            check=True,
+        )
+        with open(plan) as file:
+            text = file.read()
+        return text.count("varve.first_thread")
 
     def memory(self, model, learning=""):
         path = os.path.join(self.folder, "net.varve")
@@ -198,6 +214,97 @@ def main():
             again, _, _ = t.train(MODEL, "", *options)
             t.same(apart, again, list(apart), "the same by " + " ".join(sets))
 
+        # Stages beside each other, and asynchronous ones.
+        beside = cut[:-1] + ", parallel: true)"
+        for options in [["1"], ["2"], ["3"], ["2", "--disable-pass", "fuse"]]:
+            again, again_kept, _ = t.train(MODEL, beside, "--threads", *options)
+            t.check(
+                again_kept == kept and again == apart,
+                "the same bits in parallel: " + " ".join(options),
+            )
+        wide = MODEL.replace("16", "256")
+        none = t.moved(wide, cut)
+        moved = t.moved(wide, beside)
+        t.check(
+            none == 0 and moved >= 12,
+            f"{moved} small calls of later stages are other threads'",
+        )
+        lag = cut[:-1] + ", asynchronous: true, buffer: "
+        again, _, lines = t.train(MODEL, lag + "1)")
+        t.same(apart, again, list(apart), "a buffer of one step is none")
+        t.check(
+            lines[0]["losses"]["second.staleness"] == 0, "of no staleness"
+        )
+        late, late_kept, lines = t.train(MODEL, lag + "3)")
+        t.same(apart, late, first, "what lags is above a boundary")
+        t.check(
+            all(late[key] != apart[key] for key in ("second.map.weight",)),
+            "and learns otherwise",
+        )
+        ages = [
+            line["losses"][name + ".staleness"]
+            for line in lines
+            if line["event"] == "epoch"
+            for name in ("second", "output")
+        ]
+        t.check(
+            all(0 <= age <= 2 for age in ages) and 0.3 < sum(ages) / 6 < 1.7,
+            f"staleness is reported: {ages}",
+        )
+        t.check(
+            len(late_kept["state/stage.first.buffer.0.ring"]) == 3 * 32 * 16 * 4,
+            "the buffer is in the checkpoint",
+        )
+        again, again_kept, _ = t.train(MODEL, lag + "3)", "--threads", "3")
+        t.check(again_kept == late_kept, "a lag has the same bits on 3 threads")
+        # One batch an epoch and nothing that moves: what is taken up are the
+        # same samples in another order, if labels are with them.
+        still = ["--set", "optimizer.lr=0"]
+        _, _, now = t.train(MODEL, cut, *still, batch=200)
+        _, _, late_lines = t.train(MODEL, lag + "3)", *still, batch=200)
+        t.check(
+            all(
+                abs(x["losses"]["second"] - y["losses"]["second"]) < 1e-5
+                and abs(x["loss"] - y["loss"]) < 1e-5
+                and abs(x["accuracy"] - y["accuracy"]) < 1e-6
+                for x, y in zip(now, late_lines)
+                if x["event"] == "epoch"
+            ),
+            "labels lag with their samples",
+        )
+
+        # What a stage may have of its own: as a network alone with it.
+        sgd = "sgd(lr: 0.1, momentum: 0.9)"
+        other, _, _ = t.train(ALONE, "", "--set", "optimizer=" + sgd)
+        own, own_kept, _ = t.train(
+            MODEL, cut + ' { stage "first" { optimizer %s } }' % sgd
+        )
+        t.same(other, own, first, "another kind of optimizer in a stage")
+        t.check(
+            "state/first.map.weight:momentum" in own_kept
+            and "state/first.map.weight:m" not in own_kept
+            and "state/second.map.weight:m" in own_kept
+            and "state/stage.first.weight:momentum" in own_kept,
+            "with its own slots",
+        )
+        factor = "step_decay(step, every: 4, factor: 0.5)"
+        other, _, _ = t.train(ALONE, "schedule " + factor)
+        own, _, _ = t.train(MODEL, cut + " { schedule %s }" % factor)
+        t.same(other, own, first, "a schedule of the local stages")
+        own, _, _ = t.train(
+            MODEL, cut + ' { stage "first" { schedule %s } }' % factor
+        )
+        t.same(other, own, first, "a schedule of one stage")
+        soft = MODEL.replace("|> tanh }\n  layer", "|> tanh |> dropout(0.25) }\n  layer")
+        soft_alone = ALONE.replace("|> tanh }", "|> tanh |> dropout(0.25) }")
+        for setting in ["mixup 0.4", "shards 3", "accumulate 2", "clip_norm 0.1"]:
+            joined, _, _ = t.train(soft, setting)
+            one, _, _ = t.train(soft, "learning decoupled(stages: 1)\n" + setting)
+            t.same(joined, one, list(joined), "one stage is end to end: " + setting)
+            other, _, _ = t.train(soft_alone, setting)
+            own, _, _ = t.train(soft, cut + "\n" + setting)
+            t.same(other, own, first, "a stage is as if alone: " + setting)
+
         # Greedy: the first stage is the one that learns alone; then it stands
         # still, in evaluation, while the next ones learn.
         greedy = 'learning greedy(cuts: ["first", "second"])'
@@ -205,6 +312,10 @@ def main():
         epochs = [line["epoch"] for line in lines if line["event"] == "epoch"]
         t.check(epochs == list(range(1, 10)), "each stage has its epochs")
         t.same(alone, slow, first, "the first greedy stage learns as if alone")
+        for setting in ["mixup 0.4", "shards 3", "accumulate 2"]:
+            other, _, _ = t.train(ALONE, setting)
+            own, _, _ = t.train(MODEL, greedy + "\n" + setting)
+            t.same(other, own, first, "also with " + setting)
         changed, _, _ = t.train(
             MODEL,
             greedy

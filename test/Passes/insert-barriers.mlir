@@ -96,3 +96,21 @@ func.func @loop(%a: !l, %b: !l, %s: !s, %n: !s) {
   }
   return
 }
+
+// Where stages run in parallel, each has a thread for what is small: no barrier
+// within a stage, one where the second reads what the first made.
+// CHECK-LABEL: func.func @stages
+// CHECK:         kernel.call @small ins(%{{.*}}) outs(%[[B:arg1]] : {{.*}}) {threads = 1 : i64}
+// CHECK-NEXT:    kernel.call @small ins(%{{.*}}) outs({{.*}}) {threads = 1 : i64}
+// CHECK-NEXT:    kernel.call @small ins(%arg0 {{.*}}) outs({{.*}}) {threads = 1 : i64, varve.first_thread = 1 : i64}
+// CHECK-NEXT:    kernel.barrier
+// CHECK-NEXT:    kernel.call @small ins(%[[B]] {{.*}}) outs({{.*}}) {threads = 1 : i64, varve.first_thread = 1 : i64}
+// CHECK-NEXT:    return
+func.func @stages(%a: !s, %b: !s, %c: !s, %d: !s, %e: !s)
+    attributes {varve.parallel} {
+  kernel.call @small ins(%a : !s) outs(%b : !s) loc(fused<{stage = "one"}>["x"])
+  kernel.call @small ins(%b : !s) outs(%c : !s) loc(fused<{stage = "one"}>["x"])
+  kernel.call @small ins(%a : !s) outs(%d : !s) loc(fused<{stage = "two"}>["x"])
+  kernel.call @small ins(%b : !s) outs(%e : !s) loc(fused<{stage = "two"}>["x"])
+  return
+}

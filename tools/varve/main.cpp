@@ -181,6 +181,13 @@ void addRun(CLI::App &app, std::function<int()> &action) {
       ->required();
 }
 
+/// A validator: "" where it is the step of a greedy stage.
+std::string isStep(const std::string &function) {
+  const std::string prefix = "train_step:";
+  bool is = function.compare(0, prefix.size(), prefix) == 0;
+  return is ? "" : function + " is no " + prefix + "STAGE";
+}
+
 void addCompile(CLI::App &app, std::function<int()> &action) {
   static CompileArgs args;
   CLI::App *verb = addVerb(
@@ -205,9 +212,10 @@ void addCompile(CLI::App &app, std::function<int()> &action) {
       ->type_name("W.safetensors");
   verb->add_option("--function", args.function,
                    "infer, infer_stored (through `prepare`), train_step, "
-                   "eval_step")
-      ->check(
-          CLI::IsMember({"infer", "infer_stored", "train_step", "eval_step"}))
+                   "eval_step; train_step:STAGE of greedy learning")
+      ->check(CLI::IsMember(
+                  {"infer", "infer_stored", "train_step", "eval_step"}) |
+              CLI::Validator(isStep, "train_step:STAGE", ""))
       ->type_name("NAME")
       ->capture_default_str();
   verb->add_option("--batch", args.batches,

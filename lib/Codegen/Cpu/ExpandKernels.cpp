@@ -91,6 +91,8 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
     // At most `limit` threads share the work; the others pass by.
     int64_t limit = call.getThreads().value_or(usefulThreads(call.getDef()));
     Value most = arith::ConstantIndexOp::create(b, loc, limit);
+    if (auto first = call->getAttrOfType<IntegerAttr>(kFirstThread))
+      thread = countFrom(b, loc, first.getInt(), thread, threads);
     Value mine =
         arith::CmpIOp::create(b, loc, arith::CmpIPredicate::ult, thread, most);
     auto branch = scf::IfOp::create(b, loc, mine, /*withElseRegion=*/false);
@@ -100,6 +102,16 @@ struct ExpandKernels : varve::impl::ExpandKernelsBase<ExpandKernels> {
     func::CallOp::create(b, loc, *callee, args);
     call.erase();
     return success();
+  }
+
+  // The number of a thread, counted from thread `first` of the team.
+  static Value countFrom(OpBuilder &b, Location loc, int64_t first,
+                         Value thread, Value threads) {
+    Value from = arith::RemUIOp::create(
+        b, loc, arith::ConstantIndexOp::create(b, loc, first), threads);
+    Value shifted = arith::SubIOp::create(
+        b, loc, arith::AddIOp::create(b, loc, thread, threads), from);
+    return arith::RemUIOp::create(b, loc, shifted, threads);
   }
 
   // The bytes of `v` as the kernel takes them.

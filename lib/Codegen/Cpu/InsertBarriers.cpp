@@ -1,17 +1,20 @@
 // --varve-insert-barriers: threads wait for each other only where a call
 // touches bytes that another thread may have touched since the last barrier.
 //
-// Work that belongs to thread 0 alone is ordered by itself: two such calls
-// never need a barrier between them.
+// Work that belongs to one thread alone is ordered by itself: two such calls
+// never need a barrier between them. That thread is the first; where stages run
+// in parallel, each has one of its own.
 #include "KernelCost.h"
 #include "Layout.h"
 #include "varve/Codegen/Passes.h"
+#include "varve/Dialect/Kernel/Place.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Interfaces/LoopLikeInterface.h"
 #include "mlir/Interfaces/ViewLikeInterface.h"
+#include "llvm/ADT/StringMap.h"
 
 namespace varve {
 #define GEN_PASS_DEF_INSERTBARRIERS
@@ -28,10 +31,10 @@ struct Access {
   Value base; // null: unknown, overlaps everything
   int64_t lo = 0, hi = INT64_MAX;
   bool write = false;
-  bool shared = true; // by the team, not only by thread 0
+  std::optional<int64_t> owner; // the one thread that does it; none: the team
 
   bool conflicts(const Access &o) const {
-    if ((!write && !o.write) || (!shared && !o.shared))
+    if ((!write && !o.write) || (owner && owner == o.owner))
       return false;
     if (!base || !o.base)
       return true;
@@ -80,6 +83,8 @@ struct InsertBarriers : varve::impl::InsertBarriersBase<InsertBarriers> {
     for (auto f : getOperation().getOps<func::FuncOp>())
       if (!f.isExternal()) {
         since.clear();
+        owners.clear();
+        parallel = f->hasAttr("varve.parallel");
         visit(f.front());
       }
   }
@@ -141,16 +146,31 @@ struct InsertBarriers : varve::impl::InsertBarriersBase<InsertBarriers> {
     }
   }
 
+  // Stages in the order of their first small calls.
+  int64_t ownerOf(kernel::CallOp call) {
+    StringRef stage = placeOf(call.getLoc(), "stage");
+    if (!parallel || stage.empty())
+      return 0;
+    return owners.try_emplace(stage, owners.size()).first->second;
+  }
+
   SmallVector<Access> accessesOf(kernel::CallOp call) {
     kernel::DefOp def = call.getDef();
     int64_t threads = usefulThreads(def);
     call.setThreads(threads);
+    std::optional<int64_t> owner;
+    if (threads == 1) {
+      owner = ownerOf(call);
+      if (*owner)
+        call->setDiscardableAttr(
+            kFirstThread, Builder(call).getI64IntegerAttr(*owner));
+    }
     SmallVector<Access> accesses;
     for (OpOperand &o : call->getOpOperands()) {
       if (!isa<MemRefType>(o.get().getType()))
         continue;
       Access access = accessOf(o.get());
-      access.shared = threads > 1;
+      access.owner = owner;
       if (def.reads(o.getOperandNumber()))
         accesses.push_back(access);
       access.write = true;
@@ -161,6 +181,8 @@ struct InsertBarriers : varve::impl::InsertBarriersBase<InsertBarriers> {
   }
 
   SmallVector<Access> since; // the last barrier
+  llvm::StringMap<int64_t> owners;
+  bool parallel = false;
 };
 
 } // namespace

@@ -8,6 +8,9 @@
 
 namespace varve {
 
+/// On a call for one thread: which of the team it is, counted round.
+constexpr llvm::StringLiteral kFirstThread = "varve.first_thread";
+
 /// How many threads pay for the kernel, at least 1.
 int64_t usefulThreads(kernel::DefOp def);
 

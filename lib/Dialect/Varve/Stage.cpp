@@ -26,7 +26,8 @@ static StageOp stageBehind(Value value, StageOp from) {
     for (Operation *user : stack.pop_back_val().getUsers()) {
       if (!seen.insert(user).second || user == from)
         continue;
-      if (auto stage = dyn_cast<StageOp>(user))
+      if (auto stage = dyn_cast<StageOp>(user);
+          stage && stage.getStage() != from.getStage())
         return stage;
       llvm::append_range(stack, user->getResults());
     }
@@ -62,10 +63,13 @@ LogicalResult StageOp::verifyRegions() {
     auto func = dyn_cast<FuncOp>((*this)->getParentOp());
     if (!argument || !func || argument.getArgNumber() < func.getNumInputs())
       return emitOpError() << "trains input " << i << ", which is no state";
-    // Stages are verified side by side: the later of two says so.
+    // Stages are verified side by side: the later of two says so. A stage has a
+    // part for each shard.
     for (auto other : (*this)->getBlock()->getOps<StageOp>()) {
       if (other == *this)
         break;
+      if (other.getStage() == getStage())
+        continue;
       for (int64_t k : other.getTrains())
         if (k >= 0 && k < int64_t(other.getInputs().size()) &&
             other.getInputs()[k] == parameter)
