@@ -128,6 +128,9 @@ struct varve_check_request {
    * reference against central differences. */
   int64_t gradients;
   uint64_t seed; /* of data and first values */
+  /* Not 0: also each bit, against operations that run one by one in the
+   * numeric contract's order. */
+  int64_t contract;
 };
 
 /* `result->text` has a line for each thing compared, with its largest error.

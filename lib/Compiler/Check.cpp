@@ -1,6 +1,7 @@
 // `varve check`: runs one function on random data twice, compiled and by the
 // reference interpreter in double, and compares all that comes out. With
-// gradients, also the reference's gradients against central differences.
+// gradients, also the reference's gradients against central differences; with
+// the contract, bits.
 #include "Compiler/CheckedProgram.h"
 #include "Compiler/Compile.h"
 #include "varve/Reference/Reference.h"
@@ -56,6 +57,12 @@ private:
   Result<OwningOpRef<ModuleOp>> importUntil(Phase phase);
   Result<CheckedProgram> compileFrom(Phase phase, ModuleOp module);
   Status checkValues();
+  Status checkContract(FuncOp func, ArrayRef<RefTensor> inputs, RefState state,
+                       ArrayRef<RefTensor> got, const RefState &after);
+  LogicalResult runAlone(Operation *op, ArrayRef<RefTensor> operands,
+                         MutableArrayRef<RefTensor> results);
+  void compareBits(const std::string &what, const RefTensor &got,
+                   const RefTensor &want);
   Status checkGradients();
   void compare(const std::string &what, const RefTensor &got,
                const RefTensor &want, bool isState);
@@ -69,6 +76,7 @@ private:
   std::string &report;
   std::unique_ptr<MLIRContext> context;
   ImportRequest import;
+  std::map<std::string, CheckedProgram> alone; ///< by what they compute
   bool passed = true;
   bool isNarrow = false; ///< the model asks for narrow products
 };
@@ -138,7 +146,8 @@ Status Checker::checkValues() {
   FuncOp func = functionOf(**reference);
   SmallVector<RefTensor> inputs = compiled->makeInputs(func, request.seed);
   compiled->fillSlots(request.seed);
-  RefState state = compiled->exportState();
+  const RefState before = compiled->exportState();
+  RefState state = before;
   auto want = evaluateFunction(func, inputs, state);
   if (failed(want))
     return Error{"the reference interpreter has no value for this model",
@@ -150,6 +159,94 @@ Status Checker::checkValues() {
   for (auto update : func.getUpdates().getAsRange<FlatSymbolRefAttr>()) {
     std::string name = update.getValue().str();
     compare("new " + name, after[name], state[name], true);
+  }
+  if (request.contract)
+    return checkContract(func, inputs, before, got, after);
+  return {};
+}
+
+// ---- the numeric contract ----
+
+void Checker::compareBits(const std::string &what, const RefTensor &got,
+                          const RefTensor &want) {
+  int64_t different = 0;
+  for (int64_t e = 0; e < want.size(); ++e) {
+    RefScalar g = got.at(e), w = want.at(e);
+    bool bothNan = std::isnan(g.f) && std::isnan(w.f);
+    different += !bothNan && memcmp(&g, &w, sizeof g) != 0;
+  }
+  passed &= different == 0;
+  report += fmt::format("{:<44} {:>9}  {}\n", "bits of " + what, want.size(),
+                        different ? fmt::format("{} DIFFER", different)
+                                  : "the same");
+}
+
+// What arithmetic alone does not decide is compiled as a program of its own:
+// by the contract no neighbour changes its bits.
+LogicalResult Checker::runAlone(Operation *op, ArrayRef<RefTensor> operands,
+                                MutableArrayRef<RefTensor> results) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << op->getName() << op->getAttrDictionary();
+  for (Type type : op->getOperandTypes())
+    os << type;
+  op->walk([&](Operation *inner) {
+    if (inner != op)
+      inner->print(os);
+  });
+  auto known = alone.find(key);
+  if (known == alone.end()) {
+    OwningOpRef<ModuleOp> module(ModuleOp::create(op->getLoc()));
+    ImplicitLocOpBuilder b(op->getLoc(), module->getBodyRegion());
+    auto program = ProgramOp::create(b, "alone", nullptr, nullptr);
+    b.setInsertionPointToStart(&program.getBody().emplaceBlock());
+    auto infos = [&](size_t count, StringRef kind) {
+      SmallVector<Attribute> all;
+      for (size_t i = 0; i < count; ++i)
+        all.push_back(b.getDictionaryAttr(
+            {b.getNamedAttr("name", b.getStringAttr(kind + Twine(i))),
+             b.getNamedAttr("kind", b.getStringAttr(kind))}));
+      return b.getArrayAttr(all);
+    };
+    auto func = FuncOp::create(b, b.getStringAttr("alone"),
+                               infos(operands.size(), "input"),
+                               infos(results.size(), "output"),
+                               b.getArrayAttr({}), b.getArrayAttr({}),
+                               b.getI64IntegerAttr(1), nullptr);
+    Block &body = func.getBody().emplaceBlock();
+    for (Type type : op->getOperandTypes())
+      body.addArgument(type, op->getLoc());
+    b.setInsertionPointToStart(&body);
+    Operation *copy = b.clone(*op);
+    copy->setOperands(body.getArguments());
+    ReturnOp::create(b, copy->getResults());
+    Result<CheckedProgram> made = compileFrom(Phase::Lower, *module);
+    if (!made)
+      return op->emitOpError("does not compile alone: ")
+             << made.error().message;
+    known = alone.emplace(key, std::move(*made)).first;
+  }
+  llvm::move(known->second.call(operands), results.begin());
+  return success();
+}
+
+Status Checker::checkContract(FuncOp func, ArrayRef<RefTensor> inputs,
+                              RefState state, ArrayRef<RefTensor> got,
+                              const RefState &after) {
+  auto want = evaluateContract(
+      func, inputs, state,
+      [&](Operation *op, ArrayRef<RefTensor> operands,
+          MutableArrayRef<RefTensor> results) {
+        return runAlone(op, operands, results);
+      });
+  if (failed(want))
+    return Error{"this model has no value by the numeric contract",
+                 ErrorKind::Unsupported};
+  for (auto [i, info] : llvm::enumerate(func.getResults()))
+    compareBits(nameOf(info), got[i], (*want)[i]);
+  for (auto update : func.getUpdates().getAsRange<FlatSymbolRefAttr>()) {
+    std::string name = update.getValue().str();
+    compareBits("new " + name, after.at(name), state[name]);
   }
   return {};
 }
@@ -274,7 +371,9 @@ Status Checker::run() {
     if (Status s = checkGradients(); !s)
       return s;
   if (!passed)
-    return Error{"the check found errors above their bounds"};
+    return Error{request.contract
+                     ? "the check found errors above their bounds, or other bits"
+                     : "the check found errors above their bounds"};
   return {};
 }
 

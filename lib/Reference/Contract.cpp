@@ -151,7 +151,8 @@ bool isRoundedOnce(Operation *op) {
 }
 
 LogicalResult evaluateByContract(Operation *op, ArrayRef<RefTensor> operands,
-                                 MutableArrayRef<RefTensor> results) {
+                                 MutableArrayRef<RefTensor> results,
+                                 EvaluateOperation others) {
   bool real = !results.empty() && results[0].isFloat();
   if (auto sum = dyn_cast<SumOp>(op); sum && real)
     results[0].f = sumOf(operands[0], sum.getAxis());
@@ -163,6 +164,8 @@ LogicalResult evaluateByContract(Operation *op, ArrayRef<RefTensor> operands,
     evaluateMatmul(operands[0], operands[1], results[0]);
   else if (isRoundedOnce(op) || (!real && isa<SumOp, ProdOp, MatmulOp>(op)))
     cast<EvaluableOpInterface>(op).evaluate(operands, results);
+  else if (others)
+    return others(op, operands, results);
   else
     return op->emitOpError("has no value by the contract");
   for (RefTensor &x : results)
@@ -174,6 +177,11 @@ LogicalResult evaluateByContract(Operation *op, ArrayRef<RefTensor> operands,
 
 FailureOr<SmallVector<RefTensor>>
 varve::evaluateContract(FuncOp func, ArrayRef<RefTensor> inputs,
-                        RefState &state) {
-  return evaluateFunction(func, inputs, state, evaluateByContract);
+                        RefState &state, EvaluateOperation others) {
+  return evaluateFunction(
+      func, inputs, state,
+      [&](Operation *op, ArrayRef<RefTensor> operands,
+          MutableArrayRef<RefTensor> results) {
+        return evaluateByContract(op, operands, results, others);
+      });
 }

@@ -23,6 +23,7 @@ int runCheck(const CheckArgs &args) {
   request.batch = args.batch;
   request.cpu = args.cpu.empty() ? nullptr : args.cpu.c_str();
   request.gradients = args.gradients;
+  request.contract = args.contract;
   request.seed = args.seed;
   varve_compile_result result = {};
   library->check(&request, &result);

@@ -58,7 +58,7 @@ struct CheckArgs {
   std::vector<std::string> sets;
   int64_t batch = 0; ///< 0: 8
   uint64_t seed = 0;
-  bool gradients = false;
+  bool gradients = false, contract = false;
 };
 int runCheck(const CheckArgs &args);
 

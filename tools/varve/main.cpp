@@ -245,7 +245,8 @@ void addCheck(CLI::App &app, std::function<int()> &action) {
       "  varve check mnist_mlp.varve                a training step, 8 "
       "samples\n"
       "  varve check mnist_mlp.varve --gradients    and finite differences\n"
-      "Exit status 1 where an error is above its bound.",
+      "  varve check mnist_mlp.varve --contract     and every bit\n"
+      "Exit status 1 where an error is above its bound or a bit differs.",
       [] { return runCheck(args); });
   verb->add_option("FILE", args.file, "model file (.varve)")->required();
   verb->add_option("--set", args.sets, "override a setting")
@@ -261,6 +262,9 @@ void addCheck(CLI::App &app, std::function<int()> &action) {
       ->type_name("C");
   verb->add_flag("--gradients", args.gradients,
                  "gradients too, and those against central differences");
+  verb->add_flag("--contract", args.contract,
+                 "every bit too, against operations that run one by one in "
+                 "the numeric contract's order");
 }
 
 void addInspect(CLI::App &app, std::function<int()> &action) {

@@ -34,11 +34,12 @@ evaluateFunction(FuncOp func, llvm::ArrayRef<RefTensor> inputs, RefState &state,
                  EvaluateOperation evaluate = nullptr);
 
 /// The same in the elements' types and the numeric contract's order: the bits
-/// that compiled code must give. Fails with a diagnostic at an operation whose
-/// bits are not arithmetic's alone, such as `exp`.
+/// that compiled code must give. Operations whose bits are not arithmetic's
+/// alone, such as `exp`, are left to `others`; null: they fail with a
+/// diagnostic.
 mlir::FailureOr<llvm::SmallVector<RefTensor>>
 evaluateContract(FuncOp func, llvm::ArrayRef<RefTensor> inputs,
-                 RefState &state);
+                 RefState &state, EvaluateOperation others = nullptr);
 
 } // namespace varve
 #endif
