@@ -207,6 +207,7 @@ void varve_state_export(const struct varve_state_desc *state,
 
 void varve_state_import(const struct varve_state_desc *state,
                         const void *canonical, void *physical) {
-  memset(physical, 0, (size_t)state->bytes);
+  if (state->bytes) /* an empty one may have no place in memory */
+    memset(physical, 0, (size_t)state->bytes);
   convert(state, physical, (char *)canonical, 1);
 }
