@@ -203,6 +203,17 @@ llvm::ArrayRef<Operator> contractionOperators();
 llvm::ArrayRef<Operator> windowOperators();
 llvm::ArrayRef<Operator> constantOperators();
 llvm::ArrayRef<Operator> normalizeOperators();
+llvm::ArrayRef<Operator> attentionOperators();
+llvm::ArrayRef<Operator> bitOperators();
+llvm::ArrayRef<Operator> castOperators();
+llvm::ArrayRef<Operator> lossOperators();
+llvm::ArrayRef<Operator> quantizeOperators();
+llvm::ArrayRef<Operator> resizeOperators();
+llvm::ArrayRef<Operator> controlOperators();
+llvm::ArrayRef<Operator> sampleOperators();
+llvm::ArrayRef<Operator> sequenceOperators();
+llvm::ArrayRef<Operator> recurrentOperators();
+llvm::ArrayRef<Operator> signalOperators();
 
 } // namespace varve::onnx
 #endif

@@ -7,11 +7,22 @@ namespace varve::onnx {
 std::vector<const Operator *> allOperators() {
   std::vector<const Operator *> all;
   for (auto family : {
+           attentionOperators,
+           bitOperators,
+           castOperators,
            constantOperators,
            contractionOperators,
+           controlOperators,
            elementwiseOperators,
+           lossOperators,
            normalizeOperators,
+           quantizeOperators,
+           recurrentOperators,
+           resizeOperators,
+           sampleOperators,
+           sequenceOperators,
            shapeOperators,
+           signalOperators,
            windowOperators,
        })
     for (const Operator &entry : family())
