@@ -130,7 +130,7 @@ class Trials:
             file.write(model + TRAIN % learning)
         for _ in range(2):
             process = subprocess.run(
-                [self.varve, "bench", path, "--batch", "4000"]
+                [self.varve, "bench", path, "--batch", "20000"]
                 + ["--seconds", "0", "--json"],
                 stdout=subprocess.PIPE,
                 text=True,
@@ -379,7 +379,7 @@ def main():
         for learning in [
             "",
             'learning decoupled(cuts: "deep.5")',
-            'memory_budget "5MB"',
+            'memory_budget "25MB"',
         ]:
             line = t.bench(layers, learning)
             planned = line["arena_mb"] + line["state_mb"]
