@@ -39,6 +39,8 @@ bool Importer::buildFunctions() {
     return buildPrepare();
   if (request.infers())
     return buildInfer();
+  if (StringRef(request.function).starts_with("stage_input:"))
+    return buildStageInput();
   return greedy && request.trains() ? buildGreedyStep()
                                     : buildStep(request.function);
 }

@@ -25,7 +25,8 @@ struct ImportRequest {
   /// but the first; "train_batch" is the same step on a batch that lies ready,
   /// gathered and prepared; "eval_step"; "infer" takes the model's inputs, and
   /// "infer_stored" samples as the data set stores them, through `prepare`;
-  /// "prepare" gives what training makes of them.
+  /// "prepare" gives what training makes of them; "stage_input:STAGE" what the
+  /// stages below a greedy one make of them.
   std::string function = "train_step";
   bool trains() const {
     return function.compare(0, function.find(':'), "train_step") == 0 ||

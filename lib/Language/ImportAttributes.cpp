@@ -98,6 +98,7 @@ DictionaryAttr Importer::settingsAttribute() {
       names.push_back(lastStage);
       learn.set("stages", learn.strings(names));
       learn.set("stage_epochs", builder.getI64ArrayAttr(stageEpochs));
+      learn.setIf("cache", int64_t(info.learning.cache));
     }
     out.set("train", learn.get());
   }

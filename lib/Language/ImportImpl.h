@@ -142,6 +142,7 @@ struct LearningInfo {
   bool balanceFlops = false;
   bool parallel = false; ///< stages run beside each other
   bool asynchronous = false;
+  bool cache = false; ///< greedy: what lower stages give is kept
   int64_t buffer = 0; ///< asynchronous: steps that a boundary keeps
   /// Of `infopro`: the weights of its two losses, in the first stage and in the
   /// last but one.
@@ -499,6 +500,10 @@ private:
                         mlir::Value loss);
   /// That of one stage; `alone` where it is what the function learns.
   bool buildStageLoss(Frame &settings, const Cut &cut, bool alone);
+  /// "stage_input:STAGE": what a greedy stage reads of those below.
+  bool buildStageInput();
+  /// In the stage's step: the same, kept, in place of those below.
+  bool takeStageInput(Frame &settings, size_t stage, size_t layersOfModel);
   /// What a greedy stage's own step learns.
   bool buildGreedyLoss(Frame &settings, size_t stage, size_t layersOfModel,
                        mlir::Value &loss);

@@ -34,8 +34,7 @@ static std::vector<std::string> argumentsOf(const std::string &way) {
   if (way == "end_to_end")
     return {};
   std::vector<std::string> known = {"cuts", "stages", "balance", "head"};
-  if (way != "greedy")
-    known.push_back("parallel");
+  known.push_back(way == "greedy" ? "cached" : "parallel");
   if (way != "greedy" && way != "forward_forward")
     known.insert(known.end(), {"asynchronous", "buffer"});
   if (way == "infopro")
@@ -85,7 +84,9 @@ bool Importer::readLearningArgument(Frame &frame,
   }
   if (!datum.is(Datum::Kind::Bool))
     return wrong("true or false", datum);
-  (key == "parallel" ? out.parallel : out.asynchronous) = datum.boolValue;
+  (key == "parallel" ? out.parallel
+   : key == "cached" ? out.cache
+                     : out.asynchronous) = datum.boolValue;
   return true;
 }
 

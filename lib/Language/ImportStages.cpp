@@ -364,6 +364,112 @@ void Importer::addFrozenCut(size_t stage, size_t layersOfModel) {
   addResult(valueAfter(cut.layer, layersOfModel), cut.name, "cut");
 }
 
+bool Importer::buildStageInput() {
+  StringRef wanted = StringRef(request.function).split(':').second;
+  size_t stage = 1;
+  while (stage <= stageCuts.size() &&
+         wanted != (stage < stageCuts.size() ? stageCuts[stage].name
+                                             : lastStage))
+    ++stage;
+  Frame settings;
+  settings.blockName = "train";
+  settings.scope = mainScope;
+  settings.training = true;
+  if (stage > stageCuts.size() || !info.learning.cache) {
+    error(settings, train->model.span,
+          "there is no greedy stage `" + wanted.str() + "` above others");
+    return false;
+  }
+  beginFunction(request.function,
+                trial ? standInSamples : std::max<int64_t>(request.batch, 1));
+  if (!runPrepare(settings))
+    return false;
+  frozen = true;
+  frozenUntil = stageCuts[stage - 1].layer;
+  bool ran = runModel(settings, samples, {});
+  frozen = false;
+  if (!ran)
+    return false;
+  addResult(valueAfter(frozenUntil, layers.size()), "stage_input", "output");
+  finishFunction(/*updates=*/false);
+  return true;
+}
+
+/// What `value` is made of, with the arguments of the function.
+static DenseSet<Value> sourcesOf(Value value) {
+  DenseSet<Value> seen;
+  SmallVector<Value> stack = {value};
+  while (!stack.empty()) {
+    Value v = stack.pop_back_val();
+    if (seen.insert(v).second)
+      if (Operation *op = v.getDefiningOp())
+        llvm::append_range(stack, op->getOperands());
+  }
+  return seen;
+}
+
+bool Importer::takeStageInput(Frame &settings, size_t stage,
+                              size_t layersOfModel) {
+  const Cut &cut = stageCuts[stage - 1];
+  Span span = info.learning.node->name.span;
+  if (info.average) {
+    refuse(settings, span, "`cached` with `average` is not supported yet");
+    return false;
+  }
+  Value value = valueAfter(cut.layer, layersOfModel);
+  DenseSet<Value> sources = sourcesOf(value);
+  Block &body = func.getBody().front();
+  for (Value moving : {seed, step, epoch, epochs, steps})
+    if (sources.count(moving)) {
+      error(settings, span,
+            "what comes out of `" + cut.name +
+                "` differs from epoch to epoch, so it cannot be kept",
+            "draw nothing in `prepare`, or leave `cached` out");
+      return false;
+    }
+  // Another way up would leave the stages below in the step, to be trained.
+  for (BlockArgument state :
+       body.getArguments().drop_front(func.getNumInputs())) {
+    DenseSet<Value> seen;
+    SmallVector<Value> stack;
+    if (sources.count(state))
+      stack.push_back(state);
+    while (!stack.empty()) {
+      Value v = stack.pop_back_val();
+      if (v == value || !seen.insert(v).second)
+        continue;
+      for (Operation *user : v.getUsers()) {
+        if (llvm::none_of(user->getResults(),
+                          [&](Value r) { return sources.count(r) != 0; })) {
+          refuse(settings, span,
+                 "`cached` where stages read others than the value at `" +
+                     cut.name + "` is not supported yet");
+          return false;
+        }
+        llvm::append_range(stack, user->getResults());
+      }
+    }
+  }
+  auto type = ::mlir::cast<RankedTensorType>(value.getType());
+  SmallVector<int64_t> shape(type.getShape());
+  shape[0] = ShapedType::kDynamic;
+  Value rows = addInput(RankedTensorType::get(shape, type.getElementType()),
+                        "stage_input", "field");
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPointAfterValue(value);
+  Value kept = GatherOp::create(builder, value.getLoc(), rows,
+                                func.getInputOfKind("indices"));
+  value.replaceAllUsesWith(kept);
+  for (LayerRecord &layer : layers)
+    if (layer.value == value)
+      layer.value = kept;
+  for (auto *names : {&modelNames, &modelResults})
+    for (auto &[name, datum] : *names)
+      if (datum.isTensor() && datum.tensor == value)
+        datum.tensor = kept;
+  return true;
+}
+
 bool Importer::buildGreedyLoss(Frame &settings, size_t stage,
                                size_t layersOfModel, Value &loss) {
   Cut cut = stageCuts[stage];

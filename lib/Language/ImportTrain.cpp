@@ -396,6 +396,9 @@ bool Importer::buildShard(const std::string &name, int64_t count,
   if (!ran)
     return false;
   size_t layersOfModel = layers.size();
+  if (stage && *stage > 0 && info.learning.cache &&
+      !takeStageInput(settings, *stage, layersOfModel))
+    return false;
 
   Value total;
   bool good = true;

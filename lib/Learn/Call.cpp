@@ -19,8 +19,8 @@ std::string describe(const varve_tensor_desc &desc) {
 /// A field's samples must be of the argument's type and shape. Labels and
 /// other integers may be stored narrower than they are used: that is the
 /// compiled program's affair, it names the stored type.
-Status checkField(const varve_tensor_desc &desc, const Dataset &data) {
-  const Tensor *field = data.find(desc.name);
+Status checkField(const varve_tensor_desc &desc, const Dataset &data,
+                  const Tensor *field) {
   if (!field) {
     std::vector<std::string> names;
     for (const Dataset::Field &other : data.fields)
@@ -51,13 +51,15 @@ void *Call::scratch(const varve_tensor_desc &desc) {
 }
 
 Status Call::bindInput(const varve_tensor_desc &desc, const Dataset &data,
-                       const StepSettings &settings) {
+                       const Dataset *more, const StepSettings &settings) {
   if (desc.kind == VARVE_ARG_FIELD) {
-    if (Status fits = checkField(desc, data); !fits)
+    const Tensor *field = more ? more->find(desc.name) : nullptr;
+    if (!field)
+      field = data.find(desc.name);
+    if (Status fits = checkField(desc, data, field); !fits)
       return fits;
     // Compiled code does not write to inputs.
-    buffers.push_back(
-        const_cast<std::byte *>(data.find(desc.name)->data.data()));
+    buffers.push_back(const_cast<std::byte *>(field->data.data()));
     return {};
   }
   void *buffer = scratch(desc);
@@ -117,18 +119,21 @@ Status Call::bindResult(const varve_tensor_desc &desc) {
 }
 
 Result<Call> Call::bind(Program &program, const varve_function_desc &function,
-                        const Dataset &data, const StepSettings &settings) {
+                        const Dataset &data, const StepSettings &settings,
+                        const Dataset *more) {
   Call call;
   call.program = &program;
   call.function = &function;
   for (int64_t i = 0; i < function.inputs; ++i)
-    if (Status bound = call.bindInput(function.args[i], data, settings); !bound)
+    if (Status bound = call.bindInput(function.args[i], data, more, settings);
+        !bound)
       return bound.error();
   for (int64_t i = 0; i < function.results; ++i)
     if (Status bound = call.bindResult(function.args[function.inputs + i]);
         !bound)
       return bound.error();
-  if (call.names.empty() || call.names[0] != "loss")
+  bool measures = call.outputs.empty() || !call.names.empty();
+  if (measures && (call.names.empty() || call.names[0] != "loss"))
     return Error{fmt::format("'{}' has no loss", function.name)};
   if (!call.indexBuffer)
     return Error{

@@ -18,10 +18,12 @@ namespace varve {
 class Call {
 public:
   /// Fails where a field is missing or of another type or shape, or an
-  /// argument is of a kind that a step does not have. `data` outlives the Call.
+  /// argument is of a kind that a step does not have. `data` and `more`, fields
+  /// that come before those of `data`, outlive the Call.
   static Result<Call> bind(Program &program,
                            const varve_function_desc &function,
-                           const Dataset &data, const StepSettings &settings);
+                           const Dataset &data, const StepSettings &settings,
+                           const Dataset *more = nullptr);
 
   const char *name() const { return function->name; }
   int64_t batch() const { return function->batch; }
@@ -46,7 +48,7 @@ public:
 
 private:
   Status bindInput(const varve_tensor_desc &desc, const Dataset &data,
-                   const StepSettings &settings);
+                   const Dataset *more, const StepSettings &settings);
   Status bindResult(const varve_tensor_desc &desc);
   void *scratch(const varve_tensor_desc &desc);
 

@@ -121,6 +121,7 @@ Manifest::Train readTrain(const json &value, std::string &mistake) {
   reader.read("metrics", train.metrics);
   reader.read("stages", train.stages);
   reader.read("stage_epochs", train.stageEpochs);
+  reader.read("cache", train.cache);
   if (train.stages.size() != train.stageEpochs.size())
     reader.fail("as long as stages", "stage_epochs");
   return train;

@@ -37,6 +37,8 @@ struct Manifest {
     /// Of greedy learning: stages in their order, the epochs of each.
     std::vector<std::string> stages;
     std::vector<int64_t> stageEpochs;
+    /// Of greedy learning: what frozen stages give is computed once.
+    int64_t cache = 0;
   };
   std::optional<Train> train; ///< absent: the program is not trained
 

@@ -6,6 +6,7 @@
 #include "Learn/Checkpoint.h"
 #include "Learn/Evaluate.h"
 #include "Learn/Order.h"
+#include "Learn/StageInputs.h"
 #include "Support/File.h"
 #include <algorithm>
 #include <chrono>
@@ -88,6 +89,7 @@ private:
   int64_t stage = -1; ///< whose step is bound; one in other learning
   std::vector<int64_t> samples, order; ///< that train
   std::optional<Call> whole, rest;
+  std::optional<StageInputs> inputs; ///< of a greedy stage, if they are kept
   std::optional<Evaluator> validation;
 };
 
@@ -204,6 +206,16 @@ Status Trainer::bindStage() {
   if (stage > 0)
     name += ":" + program.manifest().train->stages[static_cast<size_t>(stage)];
 
+  inputs.reset();
+  if (stage > 0 && program.manifest().train->cache) {
+    auto made = StageInputs::create(
+        program, data, samples, name.substr(name.find(':') + 1),
+        batch, stepSettings());
+    if (!made)
+      return made.error();
+    inputs = std::move(*made);
+  }
+
   ArtifactRequest request{name, {}};
   if (count >= batch)
     request.batches.push_back(batch);
@@ -221,7 +233,8 @@ Status Trainer::bindStage() {
     const TrainSettings &settings = progress.settings;
     if (Status known = checkHyper(function, settings.hyper); !known)
       return known;
-    auto call = Call::bind(program, function, data, stepSettings());
+    auto call = Call::bind(program, function, data, stepSettings(),
+                           inputs ? &inputs->fields() : nullptr);
     if (!call)
       return call.error();
     (size == batch ? whole : rest) = std::move(*call);
@@ -318,6 +331,8 @@ Result<Trainer::Next> Trainer::runEpoch() {
     if (*call)
       (*call)->setEpoch(stepSettings().epoch);
   Clock::time_point start = Clock::now();
+  if (inputs)
+    inputs->fill();
   int64_t firstStep = progress.step;
   auto count = static_cast<int64_t>(order.size());
   while (progress.step < stepsPerEpoch && !done()) {

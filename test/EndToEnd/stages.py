@@ -9,6 +9,7 @@ import json
 import math
 import os
 import random
+import shutil
 import struct
 import subprocess
 import sys
@@ -94,6 +95,24 @@ class Trials:
             tensors(os.path.join(kept, "checkpoint.safetensors")),
             lines,
         )
+
+    def kill_after(self, epochs, model, learning):
+        """Leaves a checkpoint of so many epochs, or of a few more."""
+        path = os.path.join(self.folder, "net.varve")
+        with open(path, "w") as file:
+            file.write(model + TRAIN % learning)
+        kept = os.path.join(self.folder, "checkpoint")
+        shutil.rmtree(kept)
+        process = subprocess.Popen(
+            [self.varve, "train", path, "--checkpoint", kept, "--json"]
+            + ["--checkpoint-every", "1"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for line in process.stdout:
+            if '"event":"epoch"' in line and f'"epoch":{epochs}' in line:
+                process.kill()
+        process.wait()
 
     def moved(self, model, learning):
         """Small calls of a step that are for other threads than the first."""
@@ -316,6 +335,38 @@ def main():
             other, _, _ = t.train(ALONE, setting)
             own, _, _ = t.train(MODEL, greedy + "\n" + setting)
             t.same(other, own, first, "also with " + setting)
+        cached = greedy[:-1] + ", cached: true)"
+        for options in [[], ["--threads", "3"], ["--disable-pass", "fuse"]]:
+            again, again_kept, again_lines = t.train(MODEL, cached, *options)
+            t.check(
+                again == slow and again_kept == kept,
+                "the same bits from kept inputs " + " ".join(options),
+            )
+        t.check(
+            [x["loss"] for x in again_lines if x["event"] == "epoch"]
+            == [x["loss"] for x in lines if x["event"] == "epoch"],
+            "and the same losses",
+        )
+        with open(os.path.join(folder, "net.varve"), "w") as file:
+            drawn = "\n  prepare { x = x + normal(shape: [2]) }"
+            file.write(MODEL + TRAIN % (cached + drawn))
+        process = subprocess.run(
+            [t.varve, "compile", file.name, "--function", "train_step:second"]
+            + ["-o", os.path.join(folder, "out.so")],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        t.check(
+            process.returncode == 1
+            and "differs from epoch to epoch" in process.stderr,
+            "nothing is kept that is drawn",
+        )
+        t.kill_after(5, MODEL, cached)
+        again, again_kept, _ = t.train(MODEL, cached, "--resume")
+        t.check(
+            again == slow and again_kept == kept,
+            "and the same bits when resumed in the second stage",
+        )
         changed, _, _ = t.train(
             MODEL,
             greedy

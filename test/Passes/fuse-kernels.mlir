@@ -157,3 +157,29 @@ varve.program @recurrent {
     varve.return %y : tensor<8xf32>
   }
 }
+
+// -----
+
+// Where stages run in parallel, kernels stand by how many others they wait for.
+// CHECK-LABEL: func.func @levels
+// CHECK-SAME:    varve.parallel
+// CHECK:         %[[A:.*]] = kernel.call @contract_2x3 ins(%[[X:[^ ]*]],
+// CHECK:         %[[B:.*]] = kernel.call @contract_2x5 ins(%[[X]],
+// CHECK:         kernel.call @contract_2x4 ins(%[[A]],
+// CHECK:         kernel.call @contract_2x6 ins(%[[B]],
+varve.program @net attributes {train = {parallel}} {
+  varve.state @a : tensor<2x3xf32> {role = "param"}
+  varve.state @b : tensor<3x4xf32> {role = "param"}
+  varve.state @c : tensor<2x5xf32> {role = "param"}
+  varve.state @d : tensor<5x6xf32> {role = "param"}
+  varve.func @levels(%x: tensor<2x2xf32> {kind = "input", name = "x"})
+      uses(%a = @a : tensor<2x3xf32>, %b = @b : tensor<3x4xf32>,
+           %c = @c : tensor<2x5xf32>, %d = @d : tensor<5x6xf32>)
+      -> ({kind = "output", name = "y"}, {kind = "output", name = "z"}) {
+    %p = varve.matmul %x, %a : tensor<2x2xf32>, tensor<2x3xf32> -> tensor<2x3xf32>
+    %y = varve.matmul %p, %b : tensor<2x3xf32>, tensor<3x4xf32> -> tensor<2x4xf32>
+    %q = varve.matmul %x, %c : tensor<2x2xf32>, tensor<2x5xf32> -> tensor<2x5xf32>
+    %z = varve.matmul %q, %d : tensor<2x5xf32>, tensor<5x6xf32> -> tensor<2x6xf32>
+    varve.return %y, %z : tensor<2x4xf32>, tensor<2x6xf32>
+  }
+}
