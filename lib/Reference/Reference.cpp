@@ -23,40 +23,70 @@ evaluateRegion(Region &region, ArrayRef<RefTensor> arguments, RefValues &values,
   return results;
 }
 
+/// The results of an operation on these operands.
+static LogicalResult fillResults(Operation *op, ArrayRef<RefTensor> operands,
+                                 MutableArrayRef<RefTensor> results,
+                                 RefValues &values,
+                                 EvaluateOperation evaluate) {
+  if (evaluate)
+    return evaluate(op, operands, results);
+  if (auto evaluable = dyn_cast<EvaluableOpInterface>(op)) {
+    evaluable.evaluate(operands, results);
+    return success();
+  }
+  auto control = dyn_cast<EvaluableRegionOpInterface>(op);
+  if (!control)
+    return op->emitOpError("has no reference value");
+  return control.evaluateRegions(
+      operands, results, [&](Region &region, ArrayRef<RefTensor> arguments) {
+        return evaluateRegion(region, arguments, values);
+      });
+}
+
 static LogicalResult evaluateOperation(Operation *op, RefValues &values,
                                        EvaluateOperation evaluate) {
   SmallVector<RefTensor> operands, results;
-  for (Value v : op->getOperands())
-    operands.push_back(values.at(v));
   for (Value v : op->getResults()) {
     auto type = dyn_cast<RankedTensorType>(v.getType());
     if (!type || !type.hasStaticShape())
       return op->emitOpError("has a result of unknown size");
     results.emplace_back(type);
   }
-  if (evaluate) {
-    if (failed(evaluate(op, operands, results)))
-      return failure();
-  } else if (auto evaluable = dyn_cast<EvaluableOpInterface>(op)) {
-    evaluable.evaluate(operands, results);
-  } else if (auto control = dyn_cast<EvaluableRegionOpInterface>(op)) {
-    auto run = [&](Region &region, ArrayRef<RefTensor> arguments) {
-      return evaluateRegion(region, arguments, values);
-    };
-    if (failed(control.evaluateRegions(operands, results, run)))
-      return failure();
-  } else {
-    return op->emitOpError("has no reference value");
-  }
+  // Operands are lent: weights are large, and read often.
+  OperandRange uses = op->getOperands();
+  auto first = [&](unsigned i) {
+    return unsigned(llvm::find(uses, uses[i]) - uses.begin());
+  };
+  for (auto [i, v] : llvm::enumerate(uses))
+    operands.push_back(first(i) == i ? std::move(values.find(v)->second)
+                                     : operands[first(i)]);
+  LogicalResult done = fillResults(op, operands, results, values, evaluate);
+  for (auto [i, v] : llvm::enumerate(uses))
+    if (first(i) == i)
+      values[v] = std::move(operands[i]);
   for (auto [v, result] : llvm::zip(op->getResults(), results))
     values[v] = std::move(result);
-  return success();
+  return done;
 }
 
 LogicalResult varve::evaluateBlock(Block &block, RefValues &values) {
   for (Operation &op : block.without_terminator())
     if (failed(evaluateOperation(&op, values)))
       return failure();
+  return success();
+}
+
+LogicalResult varve::evaluateAgain(Block &block, Value changed,
+                                   RefValues &values) {
+  llvm::DenseSet<Value> stale = {changed};
+  for (Operation &op : block.without_terminator()) {
+    if (llvm::none_of(op.getOperands(),
+                      [&](Value v) { return stale.contains(v); }))
+      continue;
+    if (failed(evaluateOperation(&op, values)))
+      return failure();
+    stale.insert(op.result_begin(), op.result_end());
+  }
   return success();
 }
 

@@ -21,6 +21,11 @@ using RefState = std::map<std::string, RefTensor>;
 /// operation that has no value.
 mlir::LogicalResult evaluateBlock(mlir::Block &block, RefValues &values);
 
+/// After `evaluateBlock`: the values of what depends on `changed`, an argument
+/// that has another value now.
+mlir::LogicalResult evaluateAgain(mlir::Block &block, mlir::Value changed,
+                                  RefValues &values);
+
 /// Fills the results of an operation; null: by its own `evaluate`.
 using EvaluateOperation = llvm::function_ref<mlir::LogicalResult(
     mlir::Operation *, llvm::ArrayRef<RefTensor>,

@@ -81,23 +81,23 @@ SmallVector<Value> MatmulOp::lower(LocBuilder &b, ArrayRef<Value> operands) {
   })};
 }
 
+// Row by row, so that large products take no longer than they must.
 void MatmulOp::evaluate(ArrayRef<RefTensor> in, MutableArrayRef<RefTensor> z) {
   const RefTensor &x = in[0], &y = in[1];
   int64_t rank = x.rank(), m = x.shape[rank - 2], k = x.shape[rank - 1],
           n = y.shape[rank - 1];
-  for (int64_t e = 0; e < z[0].size(); ++e) {
-    int64_t batch = e / (m * n), i = e / n % m, j = e % n;
-    double f = 0;
-    int64_t sum = 0;
+  for (int64_t row = 0, e = 0; n && e < z[0].size(); ++row, e += n)
     for (int64_t l = 0; l < k; ++l) {
-      RefScalar p = x.at((batch * m + i) * k + l);
-      RefScalar q = y.at((batch * k + l) * n + j);
-      f += p.f * q.f;
-      sum =
-          wrapToType(uint64_t(sum) + uint64_t(p.i) * uint64_t(q.i), x.element);
+      int64_t p = row * k + l, q = (row / m * k + l) * n;
+      if (x.isFloat())
+        for (int64_t j = 0; j < n; ++j)
+          z[0].f[e + j] += x.f[p] * y.f[q + j];
+      else
+        for (int64_t j = 0; j < n; ++j)
+          z[0].i[e + j] = wrapToType(uint64_t(z[0].i[e + j]) +
+                                         uint64_t(x.i[p]) * uint64_t(y.i[q + j]),
+                                     x.element);
     }
-    z[0].set(e, {f, sum});
-  }
 }
 
 // dx = dz y', dy = x' dz; dx first, so that an update of y in place may follow
