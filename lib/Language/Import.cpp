@@ -10,7 +10,7 @@ namespace varve::importer {
 
 Importer::Importer(MLIRContext &context, const ImportRequest &request)
     : context(context), request(request), builder(&context),
-      diagnostics(sources) {
+      diagnostics(sources), dims(request.dims) {
   builder.setListener(&listener);
 }
 

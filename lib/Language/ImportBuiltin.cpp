@@ -35,11 +35,6 @@ const std::map<std::string, const char *> &builtinSignatures() {
 bool drawsInit(StringRef name) { return name == "normal" || name == "uniform"; }
 } // namespace
 
-bool isOfTheLanguage(StringRef primitive) {
-  static const std::set<std::string> later = {"attention"};
-  return later.count(primitive.str());
-}
-
 const ast::Block *Importer::primitiveSignature(const std::string &name) {
   auto known = signatures.find(name);
   if (known == signatures.end()) {

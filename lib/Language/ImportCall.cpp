@@ -99,8 +99,6 @@ Datum Importer::evaluateCall(Frame &frame, const Expr &expr) {
       return *out;
     if (primitive)
       return callPrimitive(frame, *name, *primitive, arguments, span);
-    if (isOfTheLanguage(*name))
-      return refuse(frame, span, "`" + *name + "` is not supported yet");
     return error(frame, span, "unknown block `" + *name + "`",
                  suggest(*name, callableNames(frame)));
   };

@@ -192,10 +192,6 @@ struct TrainInfo {
   std::vector<const ast::Names *> names;
 };
 
-/// Whether the language has this primitive, which the dialect need not have
-/// yet.
-bool isOfTheLanguage(llvm::StringRef primitive);
-
 class Importer {
 public:
   Importer(mlir::MLIRContext &context, const ImportRequest &request);
@@ -214,6 +210,7 @@ private:
   bool applyOverrides();
   ast::Expr parseOverride(const std::string &key, const std::string &text);
   bool applyOverride(const std::string &key, ast::Expr value, Span span);
+  bool setDim(const std::string &name, const ast::Expr &value, Span span);
   bool chooseModel();
   std::optional<BlockRef> findBlock(const FileScope *scope,
                                     const std::string &name) const;
@@ -643,6 +640,9 @@ private:
   std::map<std::string, AppliedBlock> modelLayers;
   std::vector<std::string> resultOrder;
   std::map<std::string, int64_t> modelDims;
+  /// Sizes that the request gives, and those of them that fields have.
+  std::map<std::string, int64_t> dims;
+  std::set<std::string> fieldDims;
   TrainInfo info;
   /// Of the training step: the losses of its stages, and the optimizers and
   /// schedules of those that have their own.

@@ -103,6 +103,16 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
   bool random = llvm::any_of(info->getAttributeNames(), [](StringAttr key) {
     return key.getValue() == "stream";
   });
+  // One that drops draws in training only, and has its seed and step last.
+  BoundArgument *dropout = nullptr;
+  for (BoundArgument &argument : bound)
+    if (random && argument.input->name.text == "dropout")
+      dropout = &argument;
+  if (dropout) {
+    if (!frame.training)
+      dropout->value = Datum::real(0);
+    random = dropout->value.number() > 0;
+  }
 
   // Tensors first: those of the kinds `any` and `float` share one element type.
   SmallVector<Datum> operands;
@@ -222,7 +232,7 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
     values.push_back(operand.tensor);
   if (random) {
     // A sample's draws are its own, wherever it stands in whatever batch.
-    values.insert(values.begin(),
+    values.insert(dropout ? values.end() : values.begin(),
                   {batched && sampleSeed ? sampleSeed : seed,
                    batched && sampleSeed ? sampleNumbers : step});
     attributes.push_back(builder.getNamedAttr(

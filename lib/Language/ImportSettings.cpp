@@ -268,7 +268,7 @@ bool Importer::readSettings() {
   Frame frame;
   frame.blockName = "train";
   frame.scope = mainScope;
-  for (const auto &[name, size] : request.dims)
+  for (const auto &[name, size] : dims)
     frame.names[name] = Datum::of(size);
   size_t before = diagnostics.errors().size();
   if (train) {

@@ -264,6 +264,46 @@ ast::Expr Importer::parseOverride(const std::string &key,
   return expr;
 }
 
+/// The dimensions of a type that are names.
+static void addDimNames(const ast::Type &type, std::set<std::string> &names) {
+  for (const ast::Dim &dim : type.dims)
+    if (dim.size && dim.size->is(ast::ExprKind::Name))
+      names.insert(dim.size->text);
+}
+
+// A size of the data's fields, or of the model's inputs.
+bool Importer::setDim(const std::string &name, const ast::Expr &value,
+                      Span span) {
+  auto fail = [&](std::string message, std::string remedy = "") {
+    onlyRefusals = false;
+    diagnostics.error(span, std::move(message), std::move(remedy));
+    return false;
+  };
+  if (train)
+    for (const ast::Setting &setting : train->settings.list)
+      if (auto *data = setting.as<ast::Data>(); data && data->fields)
+        for (const ast::Field &field : *data->fields)
+          addDimNames(field.type, fieldDims);
+  std::set<std::string> known = fieldDims;
+  const ast::Type *first = nullptr;
+  for (const ast::Input &input : model->inputs) {
+    addDimNames(input.type, known);
+    if (!first && input.type.kind == ast::Type::Kind::Tensor)
+      first = &input.type;
+  }
+  if (first && !first->dims.empty() && first->dims[0].size &&
+      first->dims[0].size->is(ast::ExprKind::Name) &&
+      first->dims[0].size->text == name)
+    return fail("`" + name + "` counts samples", "say `--batch`");
+  if (!known.count(name))
+    return fail("`" + model->name.text + "` has no dimension `" + name + "`",
+                suggest(name, {known.begin(), known.end()}));
+  if (!value.is(ast::ExprKind::Int) || value.intValue < 1)
+    return fail("a size is an int of 1 or more");
+  dims[name] = value.intValue;
+  return true;
+}
+
 bool Importer::applyOverride(const std::string &key, ast::Expr value,
                              Span span) {
   auto fail = [&](std::string message, std::string remedy = "") {
@@ -272,6 +312,8 @@ bool Importer::applyOverride(const std::string &key, ast::Expr value,
     return false;
   };
   auto [head, rest] = StringRef(key).split('.');
+  if (head == "dim")
+    return setDim(rest.str(), value, span);
   if (head == "model") {
     for (const ast::Input &input : model->inputs)
       if (input.name.text == rest && input.fallback) {

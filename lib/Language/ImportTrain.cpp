@@ -231,8 +231,19 @@ bool Importer::runModel(Frame &settings,
     return false;
   modelNames = frame.names;
   modelLayers = frame.layers;
-  for (const auto &[name, owner] : frame.dimOwner)
-    modelDims.emplace(name, frame.names[name].intValue);
+  for (const auto &[name, owner] : frame.dimOwner) {
+    int64_t size = frame.names[name].intValue;
+    modelDims.emplace(name, size);
+    // Inference may take other sizes than training.
+    auto given = dims.find(name);
+    if (given == dims.end() || fieldDims.count(name) || !request.trains() ||
+        given->second == size)
+      continue;
+    error(settings, model->name.span,
+          "`" + name + "` is " + std::to_string(size) + " by the data, not " +
+              std::to_string(given->second));
+    return false;
+  }
   for (auto [i, result] : llvm::enumerate(model->results)) {
     std::string name = result.name ? result.name->text
                        : model->results.size() == 1
@@ -442,11 +453,10 @@ bool Importer::buildPrepare() {
 // samples.
 bool Importer::bindModelInputs(Frame &settings, int64_t batch,
                                std::map<std::string, Datum> &inputs) {
-  Frame dims = settings;
-  for (const auto &[name, size] : request.dims)
-    dims.names.emplace(name, Datum::of(size));
-  for (const auto &[name, size] : modelDims)
-    dims.names.emplace(name, Datum::of(size));
+  Frame sizes = settings;
+  for (const auto *known : {&dims, &modelDims})
+    for (const auto &[name, size] : *known)
+      sizes.names.emplace(name, Datum::of(size));
   bool first = true;
   for (const ast::Input &input : model->inputs) {
     if (input.type.kind != ast::Type::Kind::Tensor || input.fallback)
@@ -455,17 +465,17 @@ bool Importer::bindModelInputs(Frame &settings, int64_t batch,
     bool named = !shape.empty() && shape[0].size &&
                  shape[0].size->is(ast::ExprKind::Name);
     if (first && named)
-      dims.names[shape[0].size->text] = Datum::of(batch);
+      sizes.names[shape[0].size->text] = Datum::of(batch);
     first = false;
     for (const ast::Dim &dim : shape)
       if (dim.size && dim.size->is(ast::ExprKind::Name) &&
-          !dims.names.count(dim.size->text)) {
+          !sizes.names.count(dim.size->text)) {
         const std::string &name = dim.size->text;
         error(settings, dim.span, "the size of `" + name + "` is not known",
               "give it: `--dim " + name + "=...`");
         return false;
       }
-    RankedTensorType type = declaredType(dims, input.type);
+    RankedTensorType type = declaredType(sizes, input.type);
     if (!type)
       return false;
     inputs[input.name.text] =

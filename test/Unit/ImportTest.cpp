@@ -411,6 +411,44 @@ TEST(Import, DimensionsOfTheCommandLine) {
   EXPECT_EQ(net.inputs(), (Strings{"x input tensor<3x6x4xf32>"}));
 }
 
+TEST(Import, DimensionsAreSet) {
+  const std::string model = "model net(x: f32[N, T, 4]) -> f32[N, T, 4] {\n"
+                            "  return dense(x, 4) as out\n}\n\n";
+  auto trained = [&](const std::string &shape) {
+    return model + "train net {\n"
+                   "  data npz(\"x.npz\") { x: f32[" +
+           shape +
+           ", 4]  y: f32[2] }\n"
+           "  loss mean(output) + mean(y)\n"
+           "  optimizer sgd(lr: 1)\n  batch 3\n}\n";
+  };
+  auto described = [&](const std::string &text, const std::string &function,
+                       const std::string &set) {
+    ImportRequest request = requestOf(text, function);
+    request.set = {set};
+    request.batch = 3;
+    return Described(request);
+  };
+  EXPECT_EQ(described(model, "infer", "dim.T=6").inputs(),
+            (Strings{"x input tensor<3x6x4xf32>"}));
+  EXPECT_EQ(described(trained("T"), "train_step", "dim.T=6").inputs()[0],
+            "x field tensor<?x6x4xf32>");
+  // Inference may take another size than training, which the data decides.
+  EXPECT_EQ(described(trained("5"), "infer", "dim.T=6").inputs(),
+            (Strings{"x input tensor<3x6x4xf32>"}));
+  const std::vector<std::array<std::string, 4>> wrong = {
+      {trained("5"), "train_step", "dim.T=6", "`T` is 5 by the data, not 6"},
+      {model, "infer", "dim.Q=6", "`net` has no dimension `Q`"},
+      {model, "infer", "dim.N=6", "`N` counts samples"},
+      {model, "infer", "dim.T=0", "a size is an int of 1 or more"},
+      {model, "infer", "dim.T=many", "a size is an int of 1 or more"},
+  };
+  for (const auto &[text, function, set, message] : wrong)
+    EXPECT_NE(described(text, function, set).error.message.find(message),
+              std::string::npos)
+        << set << ": " << described(text, function, set).error.message;
+}
+
 //===----------------------------------------------------------------------===//
 // Diagnostics
 //===----------------------------------------------------------------------===//

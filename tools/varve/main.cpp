@@ -35,6 +35,21 @@ CLI::App *addVerb(CLI::App &app, std::function<int()> &action, const char *name,
   return verb;
 }
 
+/// `--dim T=128` is `--set dim.T=128`. It goes after `--set`, whose values
+/// replace what stands in `sets`.
+void addDimFlag(CLI::App &verb, std::vector<std::string> &sets) {
+  verb.add_option_function<std::vector<std::string>>(
+          "--dim",
+          [&sets](const std::vector<std::string> &dims) {
+            for (const std::string &dim : dims)
+              sets.push_back("dim." + dim);
+          },
+          "a size that the data or the model leaves open")
+      ->type_name("NAME=SIZE")
+      ->take_all()
+      ->expected(1);
+}
+
 void addFileFlags(CLI::App &verb, std::string &file,
                   std::vector<std::string> &sets,
                   std::vector<std::string> &disabledPasses,
@@ -45,6 +60,7 @@ void addFileFlags(CLI::App &verb, std::string &file,
       ->type_name("KEY=VALUE")
       ->take_all()
       ->expected(1);
+  addDimFlag(verb, sets);
   verb.add_option("--disable-pass", disabledPasses,
                   "leave a pass of the compiler out")
       ->type_name("NAME")
@@ -250,7 +266,10 @@ void addCheck(CLI::App &app, std::function<int()> &action) {
       [] { return runCheck(args); });
   verb->add_option("FILE", args.file, "model file (.varve)")->required();
   verb->add_option("--set", args.sets, "override a setting")
-      ->type_name("KEY=VALUE");
+      ->type_name("KEY=VALUE")
+      ->take_all()
+      ->expected(1);
+  addDimFlag(*verb, args.sets);
   verb->add_option("--function", args.function, "train_step or infer")
       ->check(CLI::IsMember({"train_step", "infer"}));
   verb->add_option("--batch", args.batch, "samples in the batch; else 8")

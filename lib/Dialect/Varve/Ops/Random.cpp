@@ -1,4 +1,5 @@
 // Counter-based random numbers.
+#include "Dialect/Varve/Ops/Random.h"
 #include "Dialect/Varve/Ops/Reduce.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include <array>
@@ -26,16 +27,19 @@ static std::array<uint32_t, 4> philox(std::array<uint32_t, 4> c,
   return c;
 }
 
+static std::array<uint32_t, 4> wordsOf(uint64_t seed, uint64_t step,
+                                       uint64_t stream, int64_t element) {
+  return philox({uint32_t(element), uint32_t(step), uint32_t(stream),
+                 uint32_t(stream >> 32)},
+                {uint32_t(seed), uint32_t(seed >> 32)});
+}
+
 /// The words of an element of `y`. With a step for each sample, the element is
 /// counted in its sample.
 static std::array<uint32_t, 4> drawWords(ArrayRef<RefTensor> in, int64_t stream,
                                          int64_t element, const RefTensor &y) {
   int64_t each = y.size() / (in[1].rank() ? in[1].size() : 1);
-  uint64_t seed = in[0].i[0], step = in[1].i[element / each], path = stream;
-  element %= each;
-  return philox(
-      {uint32_t(element), uint32_t(step), uint32_t(path), uint32_t(path >> 32)},
-      {uint32_t(seed), uint32_t(seed >> 32)});
+  return wordsOf(in[0].i[0], in[1].i[element / each], stream, element % each);
 }
 
 namespace {
@@ -228,8 +232,13 @@ LogicalResult BernoulliOp::inferReturnTypes(MLIRContext *context,
                      IntegerType::get(context, 1), types);
 }
 /// Words below this are true.
+static int64_t thresholdOf(double p) { return std::llround(std::ldexp(p, 32)); }
 static int64_t thresholdOf(BernoulliOp op) {
-  return std::llround(std::ldexp(op.getP().convertToDouble(), 32));
+  return thresholdOf(op.getP().convertToDouble());
+}
+bool varve::drawBernoulli(uint64_t seed, uint64_t step, int64_t stream,
+                          int64_t element, double p) {
+  return int64_t(wordsOf(seed, step, stream, element)[0]) < thresholdOf(p);
 }
 SmallVector<Value> BernoulliOp::lower(LocBuilder &b, Values operands) {
   return {drawTensor(b, typeOf(getY()), operands, getStream(),
