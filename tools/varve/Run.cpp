@@ -48,8 +48,8 @@ void showLabels(const NamedTensor &output,
 int runRun(const RunArgs &args) {
   if (isOnnx(args.model.file))
     return runOnnx(args);
-  if (args.format != "npy" || !args.dims.empty())
-    return fail({"--format and --dim are for ONNX models", ErrorKind::Usage});
+  if (args.format != "npy")
+    return fail({"--format is for ONNX models", ErrorKind::Usage});
   auto inputs = readInputs(args.inputs);
   if (!inputs)
     return fail(inputs.error());

@@ -232,9 +232,12 @@ Status run(const RunArgs &args) {
     return given.error();
   CompileOptions options;
   options.path = args.model.file;
-  options.sets = args.model.sets;
   options.disabledPasses = args.model.disabledPasses;
-  options.dims = args.dims;
+  // `--dim`, which came as a setting.
+  constexpr std::string_view dim = "dim.";
+  for (const std::string &set : args.model.sets)
+    (set.rfind(dim, 0) == 0 ? options.dims : options.sets)
+        .push_back(set.rfind(dim, 0) == 0 ? set.substr(dim.size()) : set);
   for (const Given &each : *given)
     options.inputs.push_back({each.name, typeOf(each.value),
                               onnx::serializeValue(each.value, each.name)});

@@ -37,7 +37,6 @@ struct RunArgs {
   std::string weights, outputDir;
   std::vector<std::string> inputs; ///< "NAME=x.npy", of ONNX also x.pb
   bool noPrepare = false;
-  std::vector<std::string> dims; ///< of an ONNX model: "NAME=SIZE"
   std::string format = "npy";    ///< of an ONNX model also "pb"
 };
 int runRun(const RunArgs &args);

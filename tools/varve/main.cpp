@@ -177,11 +177,6 @@ void addRun(CLI::App &app, std::function<int()> &action) {
           ->type_name("NAME=x.{npy,pb}")
           ->take_all()
           ->expected(1);
-  verb->add_option("--dim", args.dims,
-                   "a size of an ONNX model that no input gives")
-      ->type_name("NAME=SIZE")
-      ->take_all()
-      ->expected(1);
   verb->add_option("--format", args.format, "of the outputs of an ONNX model")
       ->check(CLI::IsMember({"npy", "pb"}))
       ->capture_default_str();
