@@ -29,8 +29,10 @@ double boundOf(Type element, bool isState) {
   return narrowBound;
 }
 
-/// max |got - want| / max |want|; infinite where only one of them is NaN.
-double errorOf(const RefTensor &got, const RefTensor &want) {
+/// max |got - want| / max |want|; infinite where only one of them is NaN. What
+/// is 0 beside `largest`, of which double leaves no such part, is measured by
+/// that: some gradients are 0 by their formula.
+double errorOf(const RefTensor &got, const RefTensor &want, double largest) {
   double worst = 0, scale = 0;
   for (int64_t e = 0; e < want.size(); ++e) {
     double g = got.isFloat() ? got.f[e] : double(got.i[e]);
@@ -41,6 +43,8 @@ double errorOf(const RefTensor &got, const RefTensor &want) {
       worst = std::max(worst, std::fabs(g - w));
     scale = std::max(scale, std::fabs(w));
   }
+  if (scale < 1e-10 * largest)
+    scale = largest;
   return worst == 0 ? 0 : worst / std::max(scale, 1e-30);
 }
 
@@ -65,7 +69,8 @@ private:
                    const RefTensor &want);
   Status checkGradients();
   void compare(const std::string &what, const RefTensor &got,
-               const RefTensor &want, bool isState);
+               const RefTensor &want, bool isState,
+               double largest = 0);
   void checkDifferences(FuncOp func, ArrayRef<RefTensor> inputs,
                         const RefState &state, ArrayRef<RefTensor> results);
   void line(const std::string &what, double error, double bound,
@@ -104,12 +109,13 @@ void Checker::line(const std::string &what, double error, double bound,
 }
 
 void Checker::compare(const std::string &what, const RefTensor &got,
-                      const RefTensor &want, bool isState) {
+                      const RefTensor &want, bool isState,
+                      double largest) {
   double bound = boundOf(want.element, isState);
   // The reference knows no rounding, that of narrow products included.
   if (isNarrow && want.isFloat())
     bound = std::max(bound, narrowBound);
-  line(what, errorOf(got, want), bound);
+  line(what, errorOf(got, want, largest), bound);
 }
 
 Result<OwningOpRef<ModuleOp>> Checker::importUntil(Phase phase) {
@@ -281,9 +287,14 @@ Status Checker::checkGradients() {
     return Error{"the reference interpreter has no value for this model",
                  ErrorKind::Unsupported};
   SmallVector<RefTensor> got = compiled->call(inputs);
+  double largest = 0;
   for (auto [i, info] : llvm::enumerate(func.getResults()))
     if (kindOf(info) == "gradient")
-      compare(nameOf(info), got[i], (*want)[i], false);
+      for (double g : (*want)[i].f)
+        largest = std::max(largest, std::fabs(g));
+  for (auto [i, info] : llvm::enumerate(func.getResults()))
+    if (kindOf(info) == "gradient")
+      compare(nameOf(info), got[i], (*want)[i], false, largest);
   checkDifferences(func, inputs, state, *want);
   return {};
 }

@@ -94,8 +94,8 @@ Value Folder::seedOf(Value seed, unsigned number) {
 /// Draws of the model, in a stage as well; those of a sample have its number,
 /// and a seed that is computed.
 void Folder::giveSeed(Operation *op, Value seed, Value own) {
-  if (op->hasAttr("stream") && op->getOperand(0) == seed)
-    op->setOperand(0, own);
+  if (op->hasAttr("stream"))
+    op->replaceUsesOfWith(seed, own);
   auto stage = dyn_cast<StageOp>(op);
   if (!stage)
     return;
@@ -106,7 +106,7 @@ void Folder::giveSeed(Operation *op, Value seed, Value own) {
                  llvm::to_vector(stage.getInputs())))
     if (input == seed)
       for (OpOperand &use : llvm::make_early_inc_range(argument.getUses())) {
-        if (!use.getOwner()->hasAttr("stream") || use.getOperandNumber())
+        if (!use.getOwner()->hasAttr("stream"))
           continue;
         if (!inner) {
           stage.getInputsMutable().append(own);
