@@ -11,7 +11,7 @@ using namespace mlir;
 namespace varve::onnx {
 
 /// The opsets that the table's entries are written for.
-static constexpr int64_t firstOpset = 7, lastOpset = 28;
+static constexpr int64_t firstOpset = 1, lastOpset = 28;
 
 DictionaryAttr Importer::tensorInfo(const std::string &name, const char *kind) {
   return builder.getDictionaryAttr(

@@ -53,6 +53,13 @@ Value Call::stored(size_t i) {
        ", not a tensor");
 }
 
+Value Call::moved(size_t i) {
+  Value value = stored(i);
+  if (partsOf(arguments[i].element) != 1)
+    refuse("complex numbers are not supported here");
+  return value;
+}
+
 Value Call::in(size_t i) {
   Value value = stored(i);
   Element type = arguments[i].element;

@@ -88,6 +88,9 @@ public:
   mlir::Value in(size_t i);
   /// A tensor in storage, of any type; `give` the result with its `element`.
   mlir::Value stored(size_t i);
+  /// The same where an element is one number in storage: of what is moved along
+  /// axes.
+  mlir::Value moved(size_t i);
   Element element(size_t i) { return datum(i).element; }
   /// All inputs from `first` on.
   Values rest(size_t first);
@@ -203,17 +206,28 @@ llvm::ArrayRef<Operator> contractionOperators();
 llvm::ArrayRef<Operator> windowOperators();
 llvm::ArrayRef<Operator> constantOperators();
 llvm::ArrayRef<Operator> normalizeOperators();
+llvm::ArrayRef<Operator> activationOperators();
 llvm::ArrayRef<Operator> attentionOperators();
 llvm::ArrayRef<Operator> bitOperators();
 llvm::ArrayRef<Operator> castOperators();
-llvm::ArrayRef<Operator> lossOperators();
-llvm::ArrayRef<Operator> quantizeOperators();
-llvm::ArrayRef<Operator> resizeOperators();
 llvm::ArrayRef<Operator> controlOperators();
-llvm::ArrayRef<Operator> sampleOperators();
-llvm::ArrayRef<Operator> sequenceOperators();
+llvm::ArrayRef<Operator> cutOperators();
+llvm::ArrayRef<Operator> firstOperators();
+llvm::ArrayRef<Operator> gatherOperators();
+llvm::ArrayRef<Operator> logicOperators();
+llvm::ArrayRef<Operator> lossOperators();
+llvm::ArrayRef<Operator> normalizeAxesOperators();
+llvm::ArrayRef<Operator> orderOperators();
+llvm::ArrayRef<Operator> quantizeOperators();
 llvm::ArrayRef<Operator> recurrentOperators();
+llvm::ArrayRef<Operator> reduceOperators();
+llvm::ArrayRef<Operator> resizeOperators();
+llvm::ArrayRef<Operator> sampleOperators();
+llvm::ArrayRef<Operator> scatterOperators();
+llvm::ArrayRef<Operator> selectOperators();
+llvm::ArrayRef<Operator> sequenceOperators();
 llvm::ArrayRef<Operator> signalOperators();
+llvm::ArrayRef<Operator> unpoolOperators();
 
 } // namespace varve::onnx
 #endif

@@ -7,22 +7,33 @@ namespace varve::onnx {
 std::vector<const Operator *> allOperators() {
   std::vector<const Operator *> all;
   for (auto family : {
+           activationOperators,
            attentionOperators,
            bitOperators,
            castOperators,
            constantOperators,
            contractionOperators,
            controlOperators,
+           cutOperators,
            elementwiseOperators,
+           firstOperators,
+           gatherOperators,
+           logicOperators,
            lossOperators,
+           normalizeAxesOperators,
            normalizeOperators,
+           orderOperators,
            quantizeOperators,
            recurrentOperators,
+           reduceOperators,
            resizeOperators,
            sampleOperators,
+           scatterOperators,
+           selectOperators,
            sequenceOperators,
            shapeOperators,
            signalOperators,
+           unpoolOperators,
            windowOperators,
        })
     for (const Operator &entry : family())

@@ -1,5 +1,6 @@
 // Operators whose results need no input but sizes.
-#include "Onnx/ImportCall.h"
+#include "Onnx/Indices.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -47,12 +48,69 @@ void constantOfShape(Call &c) {
   c.give(c.broadcast(one, shape), value->tensor->type);
 }
 
+/// How many steps lead from `start` to before `limit`.
+int64_t stepsOf(Call &c, const RefTensor &start, const RefTensor &limit,
+                const RefTensor &step) {
+  double count;
+  if (start.isFloat()) {
+    count = std::ceil((limit.f[0] - start.f[0]) / step.f[0]);
+  } else {
+    // The difference of 64-bit numbers needs one more bit.
+    auto by = (long double)(step.i[0]);
+    count = double(std::ceil(
+        ((long double)(limit.i[0]) - (long double)(start.i[0])) / by));
+  }
+  constexpr double most = 1LL << 40;
+  if (!(std::abs(count) < most))
+    c.fail("there is no end of steps");
+  return std::max<int64_t>(0, int64_t(count));
+}
+
+void range(Call &c) {
+  const RefTensor &start = c.known(0), &limit = c.known(1), &step = c.known(2);
+  for (const RefTensor *each : {&start, &limit, &step})
+    if (each->size() != 1 || each->element != start.element)
+      c.fail("start, limit and delta are no single numbers of one type");
+  Ints shape = {stepsOf(c, start, limit, step)};
+  Value places = c.make(
+      "iota", {}, {{"shape", shape}, {"axis", 0}, {"dtype", start.element}});
+  auto wide = [&](size_t i) {
+    return c.broadcast(c.reshape(c.in(i), {}), shape);
+  };
+  c.give(add(c.b, wide(0), mul(c.b, places, wide(2))));
+}
+
+void size(Call &c) {
+  const Datum &x = c.datum(0);
+  ArrayRef<int64_t> shape =
+      x.strings ? ArrayRef(x.strings->dims) : shapeOf(c.moved(0));
+  c.give(c.splat(c.b.getI64Type(), double(countOf(shape))));
+}
+
+/// 1 on a diagonal of a matrix as large as x.
+void eyeLike(Call &c) {
+  Value x = c.moved(0);
+  if (shapeOf(x).size() != 2)
+    c.fail("input 0 is no matrix");
+  Element to = Element(c.integer("dtype", int64_t(c.element(0))));
+  Type type = storageType(c.b.getContext(), to);
+  if (!type || elementOf(type) != to)
+    c.refuse("elements of this type are not supported here");
+  Value row = indicesAlong(c, shapeOf(x), 0);
+  row = add(c.b, row, constantLike(c.b, row, double(c.integer("k", 0))));
+  Value is = compare(c.b, indicesAlong(c, shapeOf(x), 1), "eq", row);
+  c.give(c.cast(is, type));
+}
+
 } // namespace
 
 ArrayRef<Operator> constantOperators() {
   static constexpr Operator entries[] = {
       {"Constant", 1, constant},
       {"ConstantOfShape", 9, constantOfShape},
+      {"EyeLike", 9, eyeLike},
+      {"Range", 11, range},
+      {"Size", 1, size},
   };
   return entries;
 }

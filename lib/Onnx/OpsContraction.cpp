@@ -43,6 +43,7 @@ void matmul(Call &c) {
 /// alpha A B + beta C, A and B transposed on demand.
 void gemm(Call &c) {
   Value a = c.in(0), b = c.in(1);
+  c.ignore("broadcast"); // Of opset 6, where the shapes say the same.
   double alpha = c.real("alpha", 1), beta = c.real("beta", 1);
   if (c.flag("transA"))
     a = c.transpose(a, {1, 0});
@@ -66,7 +67,7 @@ void gemm(Call &c) {
 
 ArrayRef<Operator> contractionOperators() {
   static constexpr Operator entries[] = {
-      {"Gemm", 7, gemm},
+      {"Gemm", 6, gemm},
       {"MatMul", 1, matmul},
   };
   return entries;

@@ -1,5 +1,6 @@
 // Operators that work element by element, after broadcasting.
 #include "Onnx/ImportCall.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -17,6 +18,130 @@ template <const char *name> void variadic(Call &c) {
   for (size_t i = 1; i < c.inputs(); ++i)
     result = c.elementwise(name, {result, c.in(i)});
   c.give(result);
+}
+
+void mean(Call &c) {
+  Value total = c.in(0);
+  for (size_t i = 1; i < c.inputs(); ++i)
+    total = c.elementwise("add", {total, c.in(i)});
+  c.give(div(c.b, total, constantLike(c.b, total, double(c.inputs()))));
+}
+
+/// Bounds that are there; the upper one wins where they cross.
+void clip(Call &c) {
+  Value x = c.in(0);
+  auto bound = [&](size_t i, const char *name, const char *attribute) {
+    if (c.has(i))
+      x = c.make(name, {x, c.broadcast(c.reshape(c.in(i), {}), shapeOf(x))});
+    else if (c.hasAttribute(attribute))
+      x = c.make(name, {x, constantLike(c.b, x, c.real(attribute))});
+  };
+  bound(1, "maximum", "min");
+  bound(2, "minimum", "max");
+  c.give(x);
+}
+
+// ---- powers ----
+
+/// Of integers, by squaring, a bit of the exponent at a time. Less than the
+/// whole is 0.
+Value wholePower(Call &c, Value x, Value y, unsigned bits) {
+  Type element = typeOf(x).getElementType();
+  Value one = constantLike(c.b, x, 1), zero = constantLike(c.b, y, 0);
+  Value two = constantLike(c.b, y, 2), base = x, power = one, left = y;
+  for (unsigned bit = 0; bit < bits; ++bit) {
+    Value half = div(c.b, left, two);
+    Value odd = compare(c.b, left, "ne", mul(c.b, half, two));
+    power = select(c.b, odd, mul(c.b, power, base), power);
+    base = mul(c.b, base, base);
+    left = half;
+  }
+  if (element.isUnsignedInteger())
+    return power;
+  // 1 and -1 alone have inverses, and these are the powers already.
+  Value isUnit = compare(c.b, c.make("abs", x), "eq", one);
+  Value less = compare(c.b, y, "lt", zero);
+  Value other = select(c.b, isUnit, power, constantLike(c.b, x, 0));
+  return select(c.b, less, other, power);
+}
+
+/// The exponent, if it is one known number.
+std::optional<double> knownExponent(Call &c) {
+  const RefTensor *known = c.ifKnown(1);
+  if (!known || known->size() != 1)
+    return std::nullopt;
+  return known->isFloat() ? known->f[0] : double(known->i[0]);
+}
+
+/// In the type of the base, whatever that of the exponent.
+void pow(Call &c) {
+  Ints shape = c.commonShape({c.in(0), c.in(1)});
+  Value x = c.broadcast(c.in(0), shape), y = c.in(1);
+  Type element = typeOf(x).getElementType();
+  auto exponent = knownExponent(c);
+  if (exponent == 2 || exponent == 3) {
+    Value square = mul(c.b, x, x);
+    return c.give(exponent == 2 ? square : mul(c.b, square, x));
+  }
+  bool isWhole = !isa<FloatType>(typeOf(y).getElementType());
+  if (isa<FloatType>(element)) {
+    y = c.broadcast(c.cast(y, element), shape);
+    return c.give(c.make("pow", {x, y}));
+  }
+  if (isWhole) {
+    unsigned bits = typeOf(y).getElementType().getIntOrFloatBitWidth();
+    if (exponent && *exponent >= 0)
+      bits = *exponent == 0 ? 0 : std::ilogb(*exponent) + 1;
+    return c.give(wholePower(c, x, c.broadcast(y, shape), bits));
+  }
+  Value wide = c.cast(x, c.b.getF64Type());
+  y = c.broadcast(c.cast(y, c.b.getF64Type()), shape);
+  Value power = c.make("pow", {wide, y}), whole = c.make("round", power);
+  // A power that is whole must not fall short of it by a rounding error.
+  Value error = c.make("abs", sub(c.b, power, whole));
+  Value small = mul(c.b, c.make("abs", whole), 1e-12);
+  Value is = compare(c.b, error, "le", small);
+  c.give(c.cast(select(c.b, is, whole, power), element));
+}
+
+// ---- dropout ----
+
+/// In a run that does not learn nothing is dropped. `asBool`: of what type the
+/// mask is.
+template <bool asBool> void keepAll(Call &c) {
+  Value x = c.in(0);
+  c.ignore("ratio");
+  c.ignore("seed");
+  if (c.hasAttribute("is_test") && !c.flag("is_test"))
+    c.refuse("training is not supported before opset 12");
+  c.give(x);
+  Type mask = asBool ? c.b.getI1Type() : typeOf(x).getElementType();
+  c.give(c.splat(mask, 1, shapeOf(x)));
+}
+
+void dropout(Call &c) {
+  Value x = c.in(0);
+  bool training = c.has(2) && c.ints(2) != Ints{0};
+  double ratio = 0.5;
+  if (training && c.has(1)) {
+    const RefTensor &said = c.known(1);
+    if (said.size() != 1 || !said.isFloat())
+      c.fail("the ratio is no single number");
+    ratio = said.f[0];
+  }
+  if (!training || ratio == 0)
+    return keepAll<true>(c);
+  if (!(ratio > 0 && ratio < 1))
+    c.fail("the ratio is not in [0, 1)");
+  Value seed = c.splat(c.b.getI64Type(), double(c.integer("seed", 0)));
+  Value step = c.splat(c.b.getI64Type(), 0);
+  Value kept = c.make("bernoulli", {seed, step},
+                      {{"stream", 0},
+                       {"p", 1 - ratio},
+                       {"shape", ArrayRef<int64_t>(shapeOf(x))}});
+  Value y = mul(c.b, x, 1 / (1 - ratio));
+  c.give(select(c.b, kept, y, constantLike(c.b, x, 0)));
+  c.give(kept);
 }
 
 #define NAME(id, text) constexpr char id[] = text
@@ -52,16 +177,22 @@ ArrayRef<Operator> elementwiseOperators() {
       {"Abs", 6, same<absName>},
       {"Add", 7, same<addName>},
       {"Ceil", 6, same<ceilName>},
+      {"Clip", 6, clip},
       {"Cos", 7, same<cosName>},
       {"Div", 7, same<divName>},
+      {"Dropout", 7, keepAll<false>},
+      {"Dropout", 10, keepAll<true>},
+      {"Dropout", 12, dropout},
       {"Erf", 9, same<erfName>},
       {"Exp", 6, same<expName>},
       {"Floor", 6, same<floorName>},
       {"Log", 6, same<logName>},
-      {"Max", 8, variadic<maximumName>},
-      {"Min", 8, variadic<minimumName>},
+      {"Max", 6, variadic<maximumName>},
+      {"Mean", 6, mean},
+      {"Min", 6, variadic<minimumName>},
       {"Mul", 7, same<mulName>},
       {"Neg", 6, same<negName>},
+      {"Pow", 7, pow},
       {"Reciprocal", 6, same<reciprocalName>},
       {"Relu", 6, same<reluName>},
       {"Round", 11, same<roundName>},
@@ -71,7 +202,7 @@ ArrayRef<Operator> elementwiseOperators() {
       {"Softplus", 1, same<softplusName>},
       {"Sqrt", 6, same<sqrtName>},
       {"Sub", 7, same<subName>},
-      {"Sum", 8, variadic<addName>},
+      {"Sum", 6, variadic<addName>},
       {"Tanh", 6, same<tanhName>},
   };
   return entries;

@@ -106,6 +106,23 @@ struct Net {
     attribute->set_i(value);
     return *this;
   }
+  Net &with(const std::string &name, int value) {
+    return with(name, int64_t(value));
+  }
+  Net &with(const std::string &name, float value) {
+    auto *attribute = last->add_attribute();
+    attribute->set_name(name);
+    attribute->set_type(1);
+    attribute->set_f(value);
+    return *this;
+  }
+  Net &with(const std::string &name, const char *value) {
+    auto *attribute = last->add_attribute();
+    attribute->set_name(name);
+    attribute->set_type(3);
+    attribute->set_s(value);
+    return *this;
+  }
   std::string write() const {
     std::string path = scratch() + "/net.onnx";
     writeBytes(path, model.SerializeAsString());
