@@ -81,24 +81,6 @@ Value decode(Call &c, Value codes, const Format &format) {
   return c.make("gather", {c.constant(table), codes}, {{"axis", 0}});
 }
 
-/// The place of each number of `a` among ascending `bounds`, whose count is a
-/// power of 2 less one: how many are not above it.
-Value bisect(Call &c, Value a, std::vector<double> bounds) {
-  Type element = typeOf(a).getElementType();
-  bounds.insert(bounds.begin(), -INFINITY);
-  RefTensor table(element, {int64_t(bounds.size())});
-  table.f = bounds;
-  Value tableValue = c.constant(table);
-  auto codes = RankedTensorType::get(shapeOf(a), c.b.getI32Type());
-  Value place = varve::constant(c.b, codes, 0);
-  for (size_t step = bounds.size() / 2; step > 0; step /= 2) {
-    Value next = add(c.b, place, varve::constant(c.b, codes, double(step)));
-    Value bound = c.make("gather", {tableValue, next}, {{"axis", 0}});
-    place = select(c.b, compare(c.b, a, "ge", bound), next, place);
-  }
-  return place;
-}
-
 /// x: f32 or f64. The codes as u8.
 Value encode(Call &c, Value x, const Format &format, Rounding rounding) {
   bool isF32 = typeOf(x).getElementType().isF32();
@@ -126,17 +108,12 @@ Value encode(Call &c, Value x, const Format &format, Rounding rounding) {
     code = select(c.b, compare(c.b, a, "eq", real(INFINITY)), codeOf(tooLarge),
                   code);
   if (format.hasSign) {
-    Value below = compare(c.b, x, "lt", real(0));
-    // -0 is not below 0, but its reciprocal is.
-    if (format.hasNegativeZero)
-      below = c.make("or", {below, compare(c.b, c.make("reciprocal", x), "lt",
-                                           real(0))});
-    else
-      below = c.make("and", {below, compare(c.b, code, "ne", codeOf(0))});
-    // What is NaN without a sign stays so.
+    Value below = hasSign(c, x);
+    // Neither 0 nor NaN has a sign there.
     if (!format.hasNegativeZero)
-      below = c.make("and", {below, compare(c.b, code, "ne",
-                                            codeOf(format.nan))});
+      for (unsigned plain : {0u, format.nan})
+        below = c.make("and",
+                       {below, compare(c.b, code, "ne", codeOf(plain))});
     Value negative = add(c.b, code, codeOf(1u << (format.bits - 1)));
     code = select(c.b, below, negative, code);
   }
@@ -157,6 +134,29 @@ Value wrap(Call &c, Value x, Element to) {
 }
 
 } // namespace
+
+Value bisect(Call &c, Value a, std::vector<double> bounds) {
+  Type element = typeOf(a).getElementType();
+  bounds.insert(bounds.begin(), -INFINITY);
+  RefTensor table(element, {int64_t(bounds.size())});
+  table.f = bounds;
+  Value tableValue = c.constant(table);
+  auto codes = RankedTensorType::get(shapeOf(a), c.b.getI32Type());
+  Value place = varve::constant(c.b, codes, 0);
+  for (size_t step = bounds.size() / 2; step > 0; step /= 2) {
+    Value next = add(c.b, place, varve::constant(c.b, codes, double(step)));
+    Value bound = c.make("gather", {tableValue, next}, {{"axis", 0}});
+    place = select(c.b, compare(c.b, a, "ge", bound), next, place);
+  }
+  return place;
+}
+
+Value hasSign(Call &c, Value x) {
+  Value zero = constantLike(c.b, x, 0);
+  // -0 is not below 0, but its reciprocal is.
+  return c.make("or", {compare(c.b, x, "lt", zero),
+                       compare(c.b, c.make("reciprocal", x), "lt", zero)});
+}
 
 bool isNarrowFloat(Element type) { return formatOf(type).has_value(); }
 

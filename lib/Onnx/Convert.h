@@ -29,6 +29,11 @@ mlir::Value convert(Call &c, mlir::Value x, Element from, Element to,
 /// The numbers of a tensor in storage as f32, or of a wider type as
 /// themselves; for arithmetic.
 mlir::Value numbers(Call &c, mlir::Value x, Element from);
+/// How many of ascending `bounds` are not above each number of `a`, f32 or f64:
+/// i32. Their count is a power of 2 less one.
+mlir::Value bisect(Call &c, mlir::Value a, std::vector<double> bounds);
+/// Which numbers have the sign of negative ones, -0 included.
+mlir::Value hasSign(Call &c, mlir::Value x);
 /// The type that an attribute names by its number.
 Element elementNamed(Call &c, int64_t number);
 

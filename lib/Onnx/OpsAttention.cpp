@@ -1,5 +1,6 @@
 // Attention over keys, and the rotation of positions that comes before it.
 #include "Onnx/Convert.h"
+#include "Onnx/ImportImpl.h"
 #include <cmath>
 
 using namespace mlir;
@@ -152,19 +153,25 @@ Parts readParts(Call &c) {
   return p;
 }
 
+/// The type of a softmax: f32 at least, if none is asked for.
+Type precisionOf(Call &c, Type element) {
+  if (!c.hasAttribute("softmax_precision"))
+    return element.isF64() ? element : Type(c.b.getF32Type());
+  Element type = elementNamed(c, c.integer("softmax_precision"));
+  Type storage = storageType(c.b.getContext(), type);
+  if (!storage || !isa<FloatType>(storage))
+    c.refuse("a softmax of type " + std::string(nameOf(type)) +
+             " is not supported");
+  return storage;
+}
+
 /// exp(x - max) over its sum, of a type asked for; 0 where the bias leaves no
 /// key.
 Value weigh(Call &c, Value scores, Value bias) {
   Type element = typeOf(scores).getElementType();
   Value x = scores;
-  if (c.hasAttribute("softmax_precision")) {
-    Element type = elementNamed(c, c.integer("softmax_precision"));
-    Type storage = storageType(c.b.getContext(), type);
-    if (!storage || !isa<FloatType>(storage))
-      c.refuse("a softmax of type " + std::string(nameOf(type)) +
-               " is not supported");
-    x = c.cast(x, storage);
-  }
+  if (c.hasAttribute("softmax_precision"))
+    x = c.cast(x, precisionOf(c, element));
   x = c.cast(c.make("softmax", x, {{"axis", -1}}), element);
   if (!bias)
     return x;
@@ -209,6 +216,44 @@ void attention(Call &c) {
   c.give(presentValue);
   Value shown[] = {product, capped, scores, weights};
   c.give(shown[mode]);
+}
+
+// ---- flexible attention ----
+
+/// x as a graph of the call changes it, if there is one.
+Value changed(Call &c, const std::string &name, Value x) {
+  const NodeAttribute *attribute = c.attribute(name);
+  if (!attribute)
+    return x;
+  if (!attribute->graph)
+    c.fail("attribute '" + name + "' is no graph");
+  Type element = typeOf(x).getElementType();
+  std::vector<Datum> results = c.importer.runGraph(
+      *attribute->graph, {Datum::of(x, elementOf(element))}, c.b);
+  if (results.size() != 1 || !results[0].is(Datum::Kind::Tensor) ||
+      shapeOf(results[0].value) != shapeOf(x))
+    c.fail("'" + name + "' does not give what it takes");
+  return c.cast(results[0].value, element);
+}
+
+void flexAttention(Call &c) {
+  Value q = c.in(0), k = c.in(1), v = c.in(2);
+  if (shapeOf(q).size() != 4 || shapeOf(k).size() != 4 ||
+      shapeOf(v).size() != 4)
+    c.fail("queries, keys and values are not of rank 4");
+  int64_t heads = shapeOf(q)[1];
+  double size = double(std::max<int64_t>(shapeOf(q)[3], 1));
+  double scale = std::sqrt(c.real("scale", 1 / std::sqrt(size)));
+  Type element = typeOf(q).getElementType();
+  Type precision = precisionOf(c, element);
+  Value keys = mul(c.b, repeatHeads(c, k, heads), scale);
+  Value scores = c.make("matmul", {mul(c.b, q, scale),
+                                   c.transpose(keys, {0, 1, 3, 2})});
+  scores = changed(c, "score_mod", c.cast(scores, precision));
+  Value weights = c.make("softmax", scores, {{"axis", -1}});
+  weights = changed(c, "prob_mod", weights);
+  Value values = c.cast(repeatHeads(c, v, heads), precision);
+  c.give(c.cast(c.make("matmul", {weights, values}), element));
 }
 
 // ---- rotary embedding ----
@@ -278,6 +323,7 @@ void rotaryEmbedding(Call &c) {
 ArrayRef<Operator> attentionOperators() {
   static constexpr Operator entries[] = {
       {"Attention", 23, attention},
+      {"FlexAttention", 1, flexAttention, "ai.onnx.preview"},
       {"RotaryEmbedding", 23, rotaryEmbedding},
   };
   return entries;

@@ -32,6 +32,13 @@ Value asUnsigned(Call &c, Value x) {
   return c.cast(x, c.b.getIntegerType(widthOf(x), /*isSigned=*/false));
 }
 
+/// -1 - x, which of unsigned integers is the largest less x.
+Value inverted(Call &c, Value x) {
+  return sub(c.b, neg(c.b, x), constantLike(c.b, x, 1));
+}
+
+/// A signed number is shifted right with its sign: what is inverted before and
+/// after gets ones from the left.
 void bitShift(Call &c) {
   Value x = integers(c, 0), by = integers(c, 1);
   std::string direction = c.text("direction");
@@ -39,16 +46,23 @@ void bitShift(Call &c) {
     c.fail("direction is '" + direction + "'");
   Ints shape = c.commonShape({x, by});
   Type type = typeOf(x).getElementType();
-  if (!isUnsigned(type))
-    c.fail("input 0 is " + describe(c.datum(0)) + ", not unsigned");
   x = c.broadcast(x, shape);
-  by = c.broadcast(by, shape);
-  Value power = c.make("gather", {powers(c, type), by}, {{"axis", 0}});
+  by = asUnsigned(c, c.broadcast(by, shape));
+  Value isInverted;
+  if (direction == "RIGHT" && !isUnsigned(type)) {
+    isInverted = compare(c.b, x, "lt", constantLike(c.b, x, 0));
+    x = select(c.b, isInverted, inverted(c, x), x);
+  }
+  x = asUnsigned(c, x);
+  Value table = powers(c, typeOf(x).getElementType());
+  Value power = c.make("gather", {table, by}, {{"axis", 0}});
   Value y = c.make(direction == "LEFT" ? "mul" : "div", {x, power});
-  // Nothing is left of a number after as many places as it has.
+  // Nothing is left of a number after as many places as it has, nor after a
+  // negative number of them, which is a large one here.
   Value inside =
       compare(c.b, by, "lt", constantLike(c.b, by, double(widthOf(x))));
-  c.give(select(c.b, inside, y, constantLike(c.b, x, 0)));
+  y = c.cast(select(c.b, inside, y, constantLike(c.b, y, 0)), type);
+  c.give(isInverted ? select(c.b, isInverted, inverted(c, y), y) : y);
 }
 
 /// Joins the bits of two integers as numbers 0 and 1.
@@ -79,11 +93,7 @@ Value one(Call &c, Value x, Value y) {
   return c.cast(compare(c.b, x, "ne", y), typeOf(x).getElementType());
 }
 
-/// -1 - x, which of unsigned integers is the largest less x.
-void bitwiseNot(Call &c) {
-  Value x = integers(c, 0);
-  c.give(sub(c.b, neg(c.b, x), constantLike(c.b, x, 1)));
-}
+void bitwiseNot(Call &c) { c.give(inverted(c, integers(c, 0))); }
 
 } // namespace
 

@@ -113,6 +113,93 @@ void castLike(Call &c) {
   castAs(c, c.element(1));
 }
 
+// ---- bits ----
+
+/// A float format of the dialect by its fields. Numbers are f64, which holds
+/// all of them.
+struct Fields {
+  unsigned width, mantissa;
+
+  explicit Fields(Type type)
+      : width(type.getIntOrFloatBitWidth()),
+        mantissa(llvm::cast<FloatType>(type).getFPMantissaWidth() - 1) {}
+  unsigned exponents() const { return 1u << (width - 1 - mantissa); }
+  int bias() const { return int(exponents() / 2) - 1; }
+  /// What the mantissa's last place counts, for each exponent.
+  Value units(Call &c) const {
+    RefTensor table(c.b.getF64Type(), {int64_t(exponents())});
+    for (unsigned e = 0; e < exponents(); ++e)
+      table.f[e] = std::ldexp(
+          1.0, int(std::max(e, 1u)) - bias() - int(mantissa));
+    table.f.back() = INFINITY;
+    return c.constant(table);
+  }
+};
+
+/// u64 like x.
+Value wide(Call &c, Value like, uint64_t value) {
+  RefTensor one(c.b.getIntegerType(64, /*isSigned=*/false), {});
+  one.i[0] = int64_t(value);
+  return c.broadcast(c.constant(one), shapeOf(like));
+}
+
+Value floatOfBits(Call &c, Value bits, Type type) {
+  Fields f(type);
+  Value u = c.cast(bits, c.b.getIntegerType(
+                             typeOf(bits).getElementType()
+                                 .getIntOrFloatBitWidth(),
+                             /*isSigned=*/false));
+  u = c.cast(u, c.b.getIntegerType(64, /*isSigned=*/false));
+  auto part = [&](unsigned from, uint64_t count) {
+    Value shifted = div(c.b, u, wide(c, u, uint64_t(1) << from));
+    return c.make("remainder", {shifted, wide(c, u, count)});
+  };
+  Value mantissa = part(0, uint64_t(1) << f.mantissa);
+  Value exponent = part(f.mantissa, f.exponents());
+  Value sign = part(f.width - 1, 2);
+  Value zero = wide(c, u, 0), top = wide(c, u, f.exponents() - 1);
+  Value leading = select(c.b, compare(c.b, exponent, "eq", zero), zero,
+                         wide(c, u, uint64_t(1) << f.mantissa));
+  Value number = c.cast(add(c.b, mantissa, leading), c.b.getF64Type());
+  Value place = c.cast(exponent, c.b.getI32Type());
+  number = mul(c.b, number,
+               c.make("gather", {f.units(c), place}, {{"axis", 0}}));
+  Value isNan = c.make("and", {compare(c.b, exponent, "eq", top),
+                               compare(c.b, mantissa, "ne", zero)});
+  number = select(c.b, isNan, constantLike(c.b, number, std::nan("")), number);
+  number = select(c.b, compare(c.b, sign, "ne", zero), neg(c.b, number),
+                  number);
+  return c.cast(number, type);
+}
+
+/// Of NaN, those of the quiet one.
+Value bitsOfFloat(Call &c, Value x, Type type) {
+  Fields f(typeOf(x).getElementType());
+  x = c.cast(x, c.b.getF64Type());
+  Value a = c.make("abs", x);
+  std::vector<double> bounds;
+  for (unsigned e = 1; e + 1 < f.exponents(); ++e)
+    bounds.push_back(std::ldexp(1.0, int(e) - f.bias()));
+  bounds.push_back(INFINITY);
+  Value place = bisect(c, a, bounds);
+  Value unit = c.make("gather", {f.units(c), place}, {{"axis", 0}});
+  Value exponent =
+      c.cast(place, c.b.getIntegerType(64, /*isSigned=*/false));
+  // 1 to below 2 of the exponent's power, or what is below the least.
+  Value digits = c.cast(c.make("div", {a, unit}),
+                        c.b.getIntegerType(64, /*isSigned=*/false));
+  uint64_t leading = uint64_t(1) << f.mantissa;
+  Value zero = wide(c, x, 0);
+  Value mantissa = c.make("remainder", {digits, wide(c, x, leading)});
+  Value bits = add(c.b, mul(c.b, exponent, wide(c, x, leading)), mantissa);
+  Value sign = select(c.b, hasSign(c, x),
+                      wide(c, x, uint64_t(1) << (f.width - 1)), zero);
+  bits = add(c.b, bits, sign);
+  uint64_t quiet = uint64_t(f.exponents() - 1) * leading + leading / 2;
+  bits = select(c.b, compare(c.b, x, "ne", x), wide(c, x, quiet), bits);
+  return c.cast(bits, type);
+}
+
 /// The same bits as another type of as many.
 void bitCast(Call &c) {
   Element from = c.element(0), to = elementNamed(c, c.integer("to"));
@@ -129,10 +216,17 @@ void bitCast(Call &c) {
   if (bits(typeOf(x).getElementType()) != bits(storage))
     c.fail("from " + std::string(nameOf(from)) + " to " +
            std::string(nameOf(to)) + " bits are left over");
-  if (from != to && (isa<FloatType>(typeOf(x).getElementType()) ||
-                     isa<FloatType>(storage)))
-    c.refuse("the bits of floats are not supported");
-  c.give(c.cast(x, storage), to);
+  Type element = typeOf(x).getElementType();
+  bool fromFloat = isa<FloatType>(element), toFloat = isa<FloatType>(storage);
+  if (from == to || (!fromFloat && !toFloat))
+    return c.give(c.cast(x, storage), to);
+  if (fromFloat && toFloat)
+    x = bitsOfFloat(c, x, c.b.getIntegerType(
+                              storage.getIntOrFloatBitWidth(), false));
+  if (toFloat)
+    c.give(floatOfBits(c, x, storage), to);
+  else
+    c.give(bitsOfFloat(c, x, storage), to);
 }
 
 } // namespace

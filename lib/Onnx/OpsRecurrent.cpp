@@ -1,5 +1,7 @@
-// RNN, GRU and LSTM: a scan over positions for each direction.
+// What carries a state from position to position: RNN, GRU and LSTM (a scan for
+// each direction), linear attention, convolutions of what came before.
 #include "Onnx/ImportCall.h"
+#include <cmath>
 #include <functional>
 
 using namespace mlir;
@@ -362,12 +364,156 @@ void lstm(Call &c) {
       });
 }
 
+// ---- linear attention ----
+
+Value repeat(LocBuilder &b, Value x, ArrayRef<int64_t> shape) {
+  NamedAttribute attributes[] = {
+      b.getNamedAttr("shape", b.getDenseI64ArrayAttr(shape))};
+  return (*createPrimitive(b, b.getLoc(), "broadcast", x, attributes))
+      ->getResult(0);
+}
+
+/// What LinearAttention carries and reads, in f32.
+struct Linear {
+  int64_t batch, length, heads, group, keySize, valueSize;
+  Value query, key, keyColumn, value; ///< axis 1 is the position
+  Value decay, beta;                  ///< or null
+
+  Ints state() const { return {batch, heads, keySize, valueSize}; }
+};
+
+Value inF32(Call &c, size_t i) {
+  Value x = c.in(i);
+  if (shapeOf(x).size() != 3)
+    c.fail("input " + std::to_string(i) + " is not of rank 3");
+  return c.cast(x, c.b.getF32Type());
+}
+
+/// The gates, spread over the axes that they are for.
+void readGates(Call &c, Linear &a, const std::string &rule) {
+  bool isGated = rule == "gated" || rule == "gated_delta";
+  bool isDelta = rule == "delta" || rule == "gated_delta";
+  if (!isGated && !isDelta && rule != "linear")
+    c.fail("update_rule is '" + rule + "'");
+  if (c.has(4) != isGated || c.has(5) != isDelta)
+    c.fail("update_rule '" + rule + "' does not go with the gates given");
+  if (isGated) {
+    Value decay = inF32(c, 4);
+    int64_t each = shapeOf(decay)[2] == a.heads ? 1 : a.keySize;
+    decay = c.reshape(decay, {a.batch, a.length, a.heads, each, 1});
+    a.decay = c.make("exp", decay);
+  }
+  if (isDelta) {
+    Value beta = inF32(c, 5);
+    int64_t heads = shapeOf(beta)[2];
+    beta = c.reshape(beta, {a.batch, a.length, heads, 1, 1});
+    a.beta = c.broadcast(beta, {a.batch, a.length, a.heads, 1, a.valueSize});
+  }
+}
+
+Linear readLinear(Call &c) {
+  Value q = inF32(c, 0), k = inF32(c, 1), v = inF32(c, 2);
+  int64_t queryHeads = c.integer("q_num_heads");
+  Linear a{};
+  a.heads = c.integer("kv_num_heads");
+  a.batch = shapeOf(q)[0];
+  a.length = shapeOf(q)[1];
+  if (a.heads < 1 || queryHeads < 1 || queryHeads % a.heads ||
+      shapeOf(q)[2] % queryHeads || shapeOf(v)[2] % a.heads)
+    c.fail("the sizes are not for " + std::to_string(queryHeads) + " and " +
+           std::to_string(a.heads) + " heads");
+  a.group = queryHeads / a.heads;
+  a.keySize = shapeOf(q)[2] / queryHeads;
+  a.valueSize = shapeOf(v)[2] / a.heads;
+  // Heads that share a key are neighbours.
+  a.query = c.reshape(q, {a.batch, a.length, a.heads, a.group, a.keySize});
+  a.key = c.reshape(k, {a.batch, a.length, a.heads, 1, a.keySize});
+  a.keyColumn = c.reshape(k, {a.batch, a.length, a.heads, a.keySize, 1});
+  a.value = c.reshape(v, {a.batch, a.length, a.heads, 1, a.valueSize});
+  readGates(c, a, c.text("update_rule", "gated_delta"));
+  return a;
+}
+
+/// At each position the state S fades, takes in the key's and value's product
+/// (of what it does not hold yet), and is read by the query.
+void linearAttention(Call &c) {
+  Linear a = readLinear(c);
+  c.ignore("chunk_size"); // Of how it is computed alone.
+  double scale = c.real("scale", 0);
+  if (scale == 0)
+    scale = 1 / std::sqrt(double(a.keySize));
+  Type element = typeOf(c.in(0)).getElementType();
+  Value init = c.splat(c.b.getF32Type(), 0, a.state());
+  Type stateElement = element;
+  if (c.has(3)) {
+    stateElement = typeOf(c.in(3)).getElementType();
+    init = c.cast(c.in(3), c.b.getF32Type());
+    if (shapeOf(init) != ArrayRef<int64_t>(a.state()))
+      c.fail("the state is " + describe(c.datum(3)));
+  }
+  Values sequences = {a.query, a.key, a.keyColumn, a.value};
+  if (a.decay)
+    sequences.push_back(a.decay);
+  if (a.beta)
+    sequences.push_back(a.beta);
+  auto step = [&](LocBuilder &b, ArrayRef<Value> arguments) {
+    Value state = arguments[0], value = arguments[4];
+    if (a.decay)
+      state = mul(b, state, repeat(b, arguments[5], a.state()));
+    if (a.beta)
+      value = mul(b, arguments.back(),
+                  sub(b, value, matmul(b, arguments[2], state)));
+    state = add(b, state, matmul(b, arguments[3], value));
+    return Values{state, matmul(b, arguments[1], state)};
+  };
+  ScanOp op = buildScan(c.b, a.length, init, sequences,
+                        Ints(sequences.size(), 1), {}, {1}, step);
+  Value y = mul(c.b, op.getResult(1), scale);
+  y = c.reshape(y, {a.batch, a.length, a.heads * a.group * a.valueSize});
+  c.give(c.cast(y, element));
+  c.give(c.cast(op.getResult(0), stateElement));
+}
+
+/// A convolution of each channel with what came before, and the last of it.
+void causalConv(Call &c) {
+  Value x = c.in(0), weight = c.in(1);
+  if (shapeOf(x).size() != 3 || shapeOf(weight).size() != 3)
+    c.fail("input and weight are not of rank 3");
+  int64_t channels = shapeOf(x)[1], size = shapeOf(weight)[2];
+  if (size < 1)
+    c.fail("the weight is empty");
+  Type element = typeOf(x).getElementType();
+  Value past = c.has(3)
+                   ? c.in(3)
+                   : c.splat(element, 0, {shapeOf(x)[0], channels, size - 1});
+  Value all = c.make("concat", {past, x}, {{"axis", 2}});
+  Value y = c.make("conv", {all, weight},
+                   {{"stride", Ints{1}},
+                    {"padding", Ints{0, 0}},
+                    {"dilation", Ints{1}},
+                    {"groups", channels}});
+  if (c.has(2))
+    y = c.elementwise("add", {y, c.reshape(c.in(2), {channels, 1})});
+  std::string activation = c.text("activation", "none");
+  if (activation == "silu" || activation == "swish") {
+    Value wide = c.cast(y, c.b.getF32Type());
+    y = c.cast(mul(c.b, wide, c.make("sigmoid", wide)), element);
+  } else if (activation != "none") {
+    c.fail("activation is '" + activation + "'");
+  }
+  c.give(y);
+  int64_t length = shapeOf(all)[2];
+  c.give(c.slice(all, 2, length - (size - 1), length));
+}
+
 } // namespace
 
 ArrayRef<Operator> recurrentOperators() {
   static constexpr Operator entries[] = {
+      {"CausalConvWithState", 27, causalConv},
       {"GRU", 7, gru},
       {"LSTM", 7, lstm},
+      {"LinearAttention", 27, linearAttention},
       {"RNN", 7, rnn},
   };
   return entries;

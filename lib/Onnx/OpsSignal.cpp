@@ -52,24 +52,17 @@ struct Complex {
 };
 
 /// The transform of the rows of matrices; `count` frequencies of n.
-Complex transformRows(Call &c, Complex x, int64_t n, int64_t count,
-                      bool inverse) {
+Complex transformRows(Call &c, Complex x, int64_t n, int64_t count) {
   Type element = typeOf(x.real).getElementType();
   int64_t size = shapeOf(x.real)[1];
   Value cosine = angles(c, element, size, count, n, false);
   Value sine = angles(c, element, size, count, n, true);
-  double sign = inverse ? 1 : -1;
   Value real = c.make("matmul", {x.real, cosine});
-  Value imaginary = mul(c.b, c.make("matmul", {x.real, sine}), sign);
+  Value imaginary = neg(c.b, c.make("matmul", {x.real, sine}));
   if (x.imaginary) {
-    real = sub(c.b, real,
-               mul(c.b, c.make("matmul", {x.imaginary, sine}), sign));
+    real = add(c.b, real, c.make("matmul", {x.imaginary, sine}));
     imaginary =
         add(c.b, imaginary, c.make("matmul", {x.imaginary, cosine}));
-  }
-  if (inverse) {
-    real = mul(c.b, real, 1 / double(n));
-    imaginary = mul(c.b, imaginary, 1 / double(n));
   }
   return {real, imaginary};
 }
@@ -96,8 +89,8 @@ void dft(Call &c, int64_t axis) {
   if (axis == rank - 1)
     c.fail("the last axis is that of the parts");
   bool inverse = c.flag("inverse"), oneSided = c.flag("onesided");
-  if (inverse && oneSided)
-    c.refuse("the inverse of one side is not supported");
+  if (inverse)
+    c.refuse("the inverse transform is not supported");
   int64_t n = shapeOf(x)[size_t(axis)];
   if (c.has(1)) {
     Ints length = c.ints(1);
@@ -127,8 +120,8 @@ void dft(Call &c, int64_t axis) {
   auto flat = [&](Value v) {
     return v ? c.reshape(c.transpose(v, toLast), {rows, used}) : v;
   };
-  Complex y = transformRows(c, {flat(parts.real), flat(parts.imaginary)}, n,
-                            count, inverse);
+  Complex y =
+      transformRows(c, {flat(parts.real), flat(parts.imaginary)}, n, count);
   moved.back() = count;
   auto whole = [&](Value v) {
     v = c.transpose(c.reshape(v, moved), back);
@@ -181,7 +174,7 @@ void stft(Call &c) {
   };
   int64_t count = c.flag("onesided", true) ? length / 2 + 1 : length;
   Complex y = transformRows(c, {cut(parts.real), cut(parts.imaginary)}, length,
-                            count, /*inverse=*/false);
+                            count);
   auto whole = [&](Value v) {
     return c.cast(c.reshape(v, {batch, frames, count}),
                   typeOf(x).getElementType());
