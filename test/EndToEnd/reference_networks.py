@@ -353,7 +353,7 @@ NETWORKS = {
     "googlenet": Images(
         "googlenet.varve",
         torchvision_model("googlenet", aux_logits=True, init_weights=False),
-        13_004_888, size=64, batch=4, names=None, sets=["model.rate=0", "model.side_rate=0"], sides=True,
+        13_004_888, size=96, batch=4, names=None, sets=["model.rate=0", "model.side_rate=0"], sides=True,
     ),
     "densenet121": Images("densenet121.varve", torchvision_model("densenet121"), 7_978_856,
                           size=96, batch=4),
