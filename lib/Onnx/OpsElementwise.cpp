@@ -46,16 +46,19 @@ void clip(Call &c) {
 /// Of integers, by squaring, a bit of the exponent at a time. Less than the
 /// whole is 0.
 Value wholePower(Call &c, Value x, Value y, unsigned bits) {
+  if (bits == 0)
+    return constantLike(c.b, x, 1);
   Type element = typeOf(x).getElementType();
   Value one = constantLike(c.b, x, 1), zero = constantLike(c.b, y, 0);
-  Value two = constantLike(c.b, y, 2), base = x, power = one, left = y;
-  for (unsigned bit = 0; bit < bits; ++bit) {
-    Value half = div(c.b, left, two);
-    Value odd = compare(c.b, left, "ne", mul(c.b, half, two));
-    power = select(c.b, odd, mul(c.b, power, base), power);
-    base = mul(c.b, base, base);
-    left = half;
-  }
+  // A loop, since the steps in a row are long to compile.
+  auto step = [](LocBuilder &b, ArrayRef<Value> at) -> SmallVector<Value> {
+    Value two = constantLike(b, at[2], 2), half = div(b, at[2], two);
+    Value odd = compare(b, at[2], "ne", mul(b, half, two));
+    return {select(b, odd, mul(b, at[0], at[1]), at[0]),
+            mul(b, at[1], at[1]), half};
+  };
+  auto loop = buildScan(c.b, int64_t(bits), {one, x, y}, {}, {}, {}, {}, step);
+  Value power = loop->getResult(0);
   if (element.isUnsignedInteger())
     return power;
   // 1 and -1 alone have inverses, and these are the powers already.

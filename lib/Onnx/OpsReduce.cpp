@@ -1,5 +1,6 @@
 // Reductions along axes.
-#include "Onnx/ImportCall.h"
+#include "Onnx/Indices.h"
+#include <cmath>
 
 using namespace mlir;
 
@@ -26,9 +27,44 @@ Reduction reductionOf(Call &c, Value x) {
   return how;
 }
 
+/// What a reduction of nothing gives.
+double neutral(StringRef name, Type element) {
+  if (name == "max" || name == "min") {
+    double sign = name == "max" ? -1 : 1;
+    if (isa<FloatType>(element))
+      return sign * INFINITY;
+    unsigned bits = element.getIntOrFloatBitWidth();
+    if (element.isUnsignedInteger())
+      return sign < 0 ? 0 : std::ldexp(1, int(bits)) - 1;
+    return sign < 0 ? -std::ldexp(1, int(bits) - 1)
+                    : std::ldexp(1, int(bits) - 1) - 1;
+  }
+  if (name == "mean")
+    return NAN;
+  return name == "prod" || name == "all";
+}
+
+/// Of nothing, a constant: there is nothing to compile.
+Value reduceNothing(Call &c, const char *name, Value x, const Reduction &how) {
+  Type element = typeOf(x).getElementType();
+  bool isWhole = !isa<FloatType>(element);
+  if (isWhole && element.getIntOrFloatBitWidth() == 64 &&
+      StringRef(name) == "min")
+    c.refuse("the smallest of no 64-bit integers is not supported");
+  Ints shape;
+  for (auto [i, size] : llvm::enumerate(shapeOf(x))) {
+    bool reduced = llvm::is_contained(how.axes, int64_t(i));
+    if (!reduced || how.keep)
+      shape.push_back(reduced ? 1 : size);
+  }
+  return c.splat(element, neutral(name, element), shape);
+}
+
 Value reduce(Call &c, const char *name, Value x, const Reduction &how) {
   if (how.axes.empty())
     return x;
+  if (countOf(shapeOf(x)) == 0)
+    return reduceNothing(c, name, x, how);
   return c.make(name, x, {{"axis", how.axes}, {"keepdims", how.keep}});
 }
 
