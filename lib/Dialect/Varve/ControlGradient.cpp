@@ -25,6 +25,7 @@ static SmallVector<Value> captureInto(LocBuilder &b,
                                       ArrayRef<Region *> regions) {
   OpBuilder::InsertionGuard guard(b);
   llvm::SetVector<Value> captured;
+  SmallVector<std::pair<Region *, OpOperand *>> reads;
   for (Region *region : regions) {
     SmallVector<OpOperand *> outside;
     region->walk([&](Operation *op) {
@@ -43,16 +44,18 @@ static SmallVector<Value> captureInto(LocBuilder &b,
         operand->set(copy->getResult(0));
       } else {
         captured.insert(operand->get());
+        reads.push_back({region, operand});
       }
     }
   }
+  DenseMap<std::pair<Region *, Value>, Value> arguments;
   for (Region *region : regions)
-    for (Value v : captured) {
-      Value argument = region->addArgument(v.getType(), v.getLoc());
-      v.replaceUsesWithIf(argument, [&](OpOperand &use) {
-        return region->isAncestor(use.getOwner()->getParentRegion());
-      });
-    }
+    for (Value v : captured)
+      arguments[{region, v}] = region->addArgument(v.getType(), v.getLoc());
+  // Not by the uses of each value: the regions are in no operation yet, and
+  // which of them a use is in cannot be asked.
+  for (auto [region, operand] : reads)
+    operand->set(arguments[{region, operand->get()}]);
   return captured.takeVector();
 }
 
