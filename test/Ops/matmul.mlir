@@ -17,6 +17,16 @@ func.func @square(%x: tensor<2x2xf64>) -> tensor<2x2xf64> {
   return %z : tensor<2x2xf64>
 }
 
+func.func @no_terms(%x: tensor<2x0xf64>, %y: tensor<0x3xf64>) -> tensor<2x3xf64> {
+  %z = varve.matmul %x, %y : tensor<2x0xf64>, tensor<0x3xf64> -> tensor<2x3xf64>
+  return %z : tensor<2x3xf64>
+}
+
+func.func @no_rows(%x: tensor<0x2xf64>, %y: tensor<2x3xf64>) -> tensor<0x3xf64> {
+  %z = varve.matmul %x, %y : tensor<0x2xf64>, tensor<2x3xf64> -> tensor<0x3xf64>
+  return %z : tensor<0x3xf64>
+}
+
 func.func @halves(%x: tensor<2x3xf16>, %y: tensor<3x2xf16>) -> tensor<2x2xf16> {
   %z = varve.matmul %x, %y : tensor<2x3xf16>, tensor<3x2xf16> -> tensor<2x2xf16>
   return %z : tensor<2x2xf16>

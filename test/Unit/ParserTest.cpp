@@ -491,7 +491,6 @@ TEST(Prelude, Parses) {
   std::vector<std::string> blocks;
   for (const ast::Declaration &declaration : parsed.tree.declarations)
     blocks.push_back(declaration.as<ast::Block>()->name.text);
-  EXPECT_EQ(blocks.size(), 48u);
   for (const char *name : {"dense", "conv2d", "batch_norm", "lstm", "mlp_sr"})
     EXPECT_NE(std::find(blocks.begin(), blocks.end(), name), blocks.end());
 }

@@ -35,6 +35,11 @@ LogicalResult MatmulOp::inferReturnTypes(MLIRContext *,
 // Loops b.., i, j, k. Products of narrow floats are summed in f32.
 SmallVector<Value> MatmulOp::lower(LocBuilder &b, ArrayRef<Value> operands) {
   auto type = signless(cast<RankedTensorType>(getType()));
+  // A kernel has terms and elements.
+  if (llvm::any_of(operands, [](Value x) {
+        return llvm::is_contained(shapeOf(x), 0);
+      }))
+    return {arith::ConstantOp::create(b, b.getZeroAttr(type))};
   int64_t rank = type.getRank(), m = rank - 2, n = rank - 1, k = rank;
   Type element = type.getElementType();
   bool narrow = isa<FloatType>(element) && element.getIntOrFloatBitWidth() < 32;
