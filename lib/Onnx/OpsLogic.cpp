@@ -55,13 +55,24 @@ void isInf(Call &c) {
   c.give(result);
 }
 
+/// The rest of a floor division; of floats also a 0 has the sign of y.
+Value floorRest(Call &c, Value x, Value y) {
+  Value rest = c.make("remainder", {x, y});
+  if (!isa<FloatType>(typeOf(x).getElementType()))
+    return rest;
+  Value zero = constantLike(c.b, x, 0);
+  Value signedZero = select(c.b, compare(c.b, y, "lt", zero),
+                            constantLike(c.b, x, -0.0), zero);
+  return select(c.b, compare(c.b, rest, "eq", zero), signedZero, rest);
+}
+
 /// What is left by floor division, with the sign of y; with `fmod`, of division
 /// towards zero, with the sign of x.
 void mod(Call &c) {
   Ints shape = c.commonShape({c.in(0), c.in(1)});
   Value x = c.broadcast(c.in(0), shape), y = c.broadcast(c.in(1), shape);
   if (!c.flag("fmod"))
-    return c.give(c.make("remainder", {x, y}));
+    return c.give(floorRest(c, x, y));
   Type element = typeOf(x).getElementType();
   if (element.isUnsignedInteger())
     return c.give(c.make("remainder", {x, y}));
