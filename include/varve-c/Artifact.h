@@ -32,6 +32,7 @@ enum varve_role {
   VARVE_RUNNING = 2, /* e.g. batch norm's statistics; stored with weights */
   VARVE_COUNTER = 3, /* i64 scalars such as `step`; in checkpoints */
   VARVE_AVERAGE = 4, /* a moving average of a parameter; in checkpoints */
+  VARVE_CACHE = 5,   /* of one sequence, such as attention's keys; in no file */
 };
 
 /* How a state variable starts. Draws depend on (seed, key) alone. */
@@ -60,6 +61,7 @@ enum varve_argument {
   VARVE_ARG_LOSS_PART = 10, /* result: f32[], one named loss */
   VARVE_ARG_METRIC = 11, /* result: f32[], a mean over the batch */
   VARVE_ARG_FINITE = 12, /* result: bool[], the loss is finite */
+  VARVE_ARG_CHECK = 13,  /* result: bool[], what the name says holds */
 };
 
 /* The team of threads that runs one call. The caller owns it; compiled code

@@ -157,8 +157,23 @@ CheckedProgram::~CheckedProgram() {
 
 // ---- values ----
 
+/// An option of the data set where it is a text, as a number; else nothing.
+static std::optional<int64_t> textOption(FuncOp func, StringRef key) {
+  DictionaryAttr at = func->getParentOfType<ProgramOp>().getSettingsAttr();
+  for (StringRef part : {"train", "data"})
+    at = at ? at.getAs<DictionaryAttr>(part) : DictionaryAttr();
+  if (!at || at.getAs<StringAttr>("name") != "text")
+    return std::nullopt;
+  int64_t number = 0;
+  if (auto text = at.getAs<DictionaryAttr>("options").getAs<StringAttr>(key))
+    text.getValue().getAsInteger(10, number);
+  return number;
+}
+
 /// The number of classes of a data set's field, or 0.
 static int64_t classesOf(FuncOp func, StringRef field) {
+  if (auto tokens = textOption(func, "vocabulary"))
+    return *tokens;
   auto program = func->getParentOfType<ProgramOp>();
   DictionaryAttr at = program.getSettingsAttr();
   for (StringRef key : {"train", "data"})
@@ -184,8 +199,11 @@ SmallVector<RefTensor> CheckedProgram::makeInputs(FuncOp func,
     auto type = cast<RankedTensorType>(func.getBody().getArgument(i).getType());
     SmallVector<int64_t> shape(type.getShape());
     for (int64_t &size : shape)
-      if (ShapedType::isDynamic(size))
-        size = samples;
+      if (ShapedType::isDynamic(size)) {
+        // Training shifts the windows of a text by up to a whole one.
+        auto length = textOption(func, "length");
+        size = length ? (samples + 1) * *length + 1 : samples;
+      }
     RefTensor x(type.getElementType(), shape);
     int64_t classes = classesOf(func, info.getAs<StringAttr>("name"));
     for (int64_t e = 0; e < x.size(); ++e) {

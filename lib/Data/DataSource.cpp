@@ -4,6 +4,7 @@
 #include "Data/Csv.h"
 #include "Data/Fit.h"
 #include "Data/Idx.h"
+#include "Data/Text.h"
 #include "Support/Npy.h"
 #include <algorithm>
 #include <cstdlib>
@@ -187,6 +188,10 @@ bool DataSource::findInFolder(const std::string &folder) {
       test = cifar(fine, DataSplit::Test);
     }
   auto single = [&](std::string_view name) -> std::optional<Part> {
+    for (std::string_view end : {".txt", ".txt.gz"})
+      if (std::string path = fmt::format("{}/{}{}", folder, name, end);
+          spec.name == "text" && isFile(path))
+        return Part{Format::Text, {path}, {}};
     for (std::string_view end : {".csv", ".csv.gz", ".npz"})
       if (std::string path = fmt::format("{}/{}{}", folder, name, end);
           isFile(path))
@@ -205,7 +210,7 @@ bool DataSource::findInFolder(const std::string &folder) {
 
 // CIFAR's own archive, or a tar file for each part, or folders.
 bool DataSource::findImages(const std::string &folder) {
-  if (spec.name == "csv" || spec.name == "npz")
+  if (spec.name == "csv" || spec.name == "npz" || spec.name == "text")
     return false;
   for (const CifarArchive &archive : cifarArchives)
     if (std::string path = fmt::format("{}/{}", folder, archive.file);
@@ -282,6 +287,10 @@ Status DataSource::openFile(const std::string &path) {
   if (folder.empty())
     folder = ".";
   place = path;
+  if (spec.name == "text") {
+    train = Part{Format::Text, {path}, {}};
+    return {};
+  }
   if (isTable(file) || endsWith(file, ".npz")) {
     train = Part{isTable(file) ? Format::Csv : Format::Npz, {path}, {}};
     return {};
@@ -344,6 +353,8 @@ Result<DataSource> DataSource::open(DataSpec spec,
                                     const DataLocation &location) {
   DataSource source;
   source.spec = std::move(spec);
+  source.tokenizer = location.tokenizer;
+  source.tokenizer.folders = {location.dataDir, location.modelFolder};
   std::vector<std::string> tried;
   auto notFound = [&](const std::string &name) {
     return Error{fmt::format("data set '{}' is not found in {}; {}", name,
@@ -376,7 +387,7 @@ Result<DataSource> DataSource::open(DataSpec spec,
   if (name == "memory")
     return Error{"the model's `data memory` is given by the program that "
                  "trains it; give a file with --data"};
-  if (name != "csv" && name != "npz" && name != "images")
+  if (name != "csv" && name != "npz" && name != "images" && name != "text")
     return Error{fmt::format("data set '{}' is not supported", name),
                  ErrorKind::Unsupported};
   auto path = source.spec.options.find("path");
@@ -391,14 +402,19 @@ Result<DataSource> DataSource::open(DataSpec spec,
         std::string(environment ? environment : "")}) {
     if (folder.empty())
       continue;
-    tried.push_back(
-        (fs::path(folder) / path->second).lexically_normal().string());
-    bool folderOfImages = name == "images" && isFolder(tried.back());
-    if (!isFile(tried.back()) && !folderOfImages)
-      continue;
-    if (Status status = source.openPath(tried.back()); !status)
-      return status.error();
-    return source;
+    // Texts may stand in a folder of their own.
+    for (const char *below : {"", "text"}) {
+      if (*below && name != "text")
+        continue;
+      tried.push_back(
+          (fs::path(folder) / below / path->second).lexically_normal().string());
+      bool folderOfImages = name == "images" && isFolder(tried.back());
+      if (!isFile(tried.back()) && !folderOfImages)
+        continue;
+      if (Status status = source.openPath(tried.back()); !status)
+        return status.error();
+      return source;
+    }
   }
   return Error{
       fmt::format("'{}' is not found as {}", path->second, listOf(tried))};
@@ -418,6 +434,8 @@ Result<Dataset> DataSource::load(DataSplit split,
   switch (files->format) {
   case Format::Csv:
     return cut(readCsv(spec, files->paths[0]));
+  case Format::Text:
+    return readText(spec, files->paths[0], tokenizer, options.limit);
   case Format::Npz: {
     std::vector<std::string> wanted;
     for (const FieldSpec &field : spec.fields)

@@ -5,6 +5,7 @@
 #include "Data/DataSpec.h"
 #include "Data/Dataset.h"
 #include "Data/Images.h"
+#include "Text/Tokenizer.h"
 #include "varve/Result.h"
 #include <cstdint>
 #include <optional>
@@ -19,7 +20,8 @@ enum class DataSplit { Train, Test };
 struct DataLocation {
   std::string data;    ///< `--data`: a known set, one of its files, a folder
   std::string dataDir; ///< `--data-dir`: the folder of folders
-  std::string modelFolder; ///< what a model's "path" is relative to
+  std::string modelFolder = {}; ///< what a model's "path" is relative to
+  TokenizerPlace tokenizer = {}; ///< of texts
 };
 
 /// The files of a data set. Known sets are looked for as folders of
@@ -39,7 +41,7 @@ public:
   Result<Dataset> load(DataSplit split, const LoadOptions &options = {}) const;
 
 private:
-  enum class Format { Idx, Cifar10, Cifar100, Csv, Npz, Images };
+  enum class Format { Idx, Cifar10, Cifar100, Csv, Npz, Images, Text };
   /// Files of one split; for IDX, `arrays` names each file's field, for CIFAR
   /// the files in an archive.
   struct Part {
@@ -63,6 +65,7 @@ private:
 
   DataSpec spec;
   std::string place;
+  TokenizerPlace tokenizer;
   std::optional<Part> train, test;
   std::optional<DataSplit> namedSplit;
 };

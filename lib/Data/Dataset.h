@@ -4,13 +4,15 @@
 
 #include "varve/Tensor.h"
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace varve {
 
-/// Named fields, each a tensor whose first axis counts the samples.
+/// Named fields, each a tensor whose first axis counts the samples; of a text,
+/// one field whose windows are the samples (Data/Text.h).
 struct Dataset {
   struct Field {
     std::string name;
@@ -18,7 +20,10 @@ struct Dataset {
   };
   std::vector<Field> fields;
   int64_t samples = 0; ///< the size of every field's first axis
+  bool isText = false; ///< samples are windows, each next to the one before
   std::vector<std::string> notes; ///< what was left out, to be shown
+  /// What weights that learn from it must keep, such as its tokenizer.
+  std::map<std::string, std::string> metadata;
 
   /// The field of that name, or null.
   const Tensor *find(std::string_view name) const {

@@ -1,7 +1,7 @@
 // How errors are kept and shown, and which name was probably meant.
 #include "Language/Diagnostic.h"
 
-#include "Language/Utf8.h"
+#include "Support/Utf8.h"
 
 #include <algorithm>
 #include <cctype>

@@ -17,7 +17,7 @@ Importer::Importer(MLIRContext &context, const ImportRequest &request)
 // The training step is built first, whatever is asked for: it has every
 // parameter, so all artifacts of a program agree on the table of its state.
 bool Importer::buildFunctions() {
-  if (!train && request.function != "infer") {
+  if (!train && !request.isAlone()) {
     Frame top;
     top.scope = mainScope;
     error(top, model->name.span,
@@ -78,7 +78,7 @@ bool Importer::tryWithStandIn() {
 }
 
 bool Importer::inferAlone() {
-  if (request.function != "infer" || !onlyRefusals)
+  if (!request.isAlone() || !onlyRefusals)
     return false;
   diagnostics.clear();
   reported.clear();
@@ -96,7 +96,7 @@ Result<ImportedProgram> Importer::run() {
     return fail();
   if (!readSettings()) {
     // Inference has no need of settings that nothing supports.
-    if (request.function != "infer" || !anyRefusal || !train)
+    if (!request.isAlone() || !anyRefusal || !train)
       return fail();
     diagnostics.clear();
     reported.clear();

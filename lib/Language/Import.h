@@ -25,15 +25,19 @@ struct ImportRequest {
   /// but the first; "train_batch" is the same step on a batch that lies ready,
   /// gathered and prepared; "eval_step"; "infer" takes the model's inputs, and
   /// "infer_stored" samples as the data set stores them, through `prepare`;
-  /// "prepare" gives what training makes of them; "stage_input:STAGE" what the
-  /// stages below a greedy one make of them.
+  /// "generate" is "infer" of what text is written from, on as many tokens as
+  /// "generate:16" says; "prepare" gives what training makes of stored samples;
+  /// "stage_input:STAGE" what the stages below a greedy one make of them.
   std::string function = "train_step";
   bool trains() const {
     return function.compare(0, function.find(':'), "train_step") == 0 ||
            function == "train_batch";
   }
-  bool infers() const {
-    return function == "infer" || function == "infer_stored";
+  bool infers() const { return function == "infer_stored" || isAlone(); }
+  /// Whether it needs no `train` block.
+  bool isAlone() const { return function == "infer" || generates(); }
+  bool generates() const {
+    return function.compare(0, function.find(':'), "generate") == 0;
   }
   /// Samples in a batch; 0: what the file says, to infer 1.
   int64_t batch = 0;

@@ -65,6 +65,8 @@ DictionaryAttr Importer::settingsAttribute() {
     Entries options{builder, {}};
     for (const auto &[key, text] : info.options)
       options.set(key, text);
+    if (info.dataName == "text" && info.generate)
+      options.set("vocabulary", std::to_string(info.generate->vocabulary));
     Entries data{builder, {}};
     data.set("name", info.dataName);
     data.set("options", options.get());
@@ -101,6 +103,18 @@ DictionaryAttr Importer::settingsAttribute() {
       learn.setIf("cache", int64_t(info.learning.cache));
     }
     out.set("train", learn.get());
+  }
+  if (info.generate) {
+    Entries generate{builder, {}};
+    generate.set("input", info.generate->node->input.text);
+    generate.set("output", info.generate->node->output.text);
+    generate.setIf("tokenizer", info.tokenizer);
+    for (const auto &[key, number] : info.generate->numbers)
+      if (key == "temperature" || key == "top_p")
+        generate.set(key, builder.getF64FloatAttr(number));
+      else
+        generate.set(key, int64_t(number));
+    out.set("generate", generate.get());
   }
   SmallVector<Attribute> nodes;
   for (const GraphLayer &layer : graph) {

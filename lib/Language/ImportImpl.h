@@ -169,6 +169,23 @@ struct Cut {
   std::string layer;
 };
 
+/// `generate tokens from logits (end: 0, max: 256)`.
+struct GenerateInfo {
+  const ast::Generate *node = nullptr;
+  /// Its arguments; an `end` of -1 is none.
+  std::map<std::string, double> numbers = {
+      {"begin", -1},      {"end", -1},  {"max", 256},
+      {"temperature", 1}, {"top_k", 0}, {"top_p", 1}};
+  int64_t vocabulary = 0; ///< tokens that the model tells apart
+};
+
+/// `data text(..., masked: 0.15, pairs: true)`.
+struct TextInfo {
+  double masked = 0; ///< the part of the tokens that is to be guessed
+  bool pairs = false;
+  int64_t marks = 0; ///< tokens of a sample that are not the text's
+};
+
 /// What `train` and `infer` say. 0 and "" are what is not said.
 struct TrainInfo {
   std::string dataName;
@@ -179,7 +196,9 @@ struct TrainInfo {
   double validate = 0, mixup = 0;
   std::optional<double> average;
   mlir::Type precision; ///< of products; null: as the model says
-  std::string monitor, initFrom, optimizer;
+  std::string monitor, initFrom, optimizer, tokenizer;
+  TextInfo text;
+  std::optional<GenerateInfo> generate;
   std::optional<double> clipNorm, clipValue;
   std::map<std::string, mlir::Attribute> hyper; ///< the optimizer's values
   std::vector<MatchRule> groups, freezes;
@@ -566,6 +585,19 @@ private:
   static void nameTerms(llvm::ArrayRef<const ast::Term *> terms,
                         const char *single, std::vector<std::string> &names);
 
+  // ---- ImportText.cpp ----
+  bool readTokenizer(Frame &frame, const ast::Expr &expr, std::string &text);
+  bool checkText(Frame &frame, const ast::Data &data);
+  bool checkTextFields(Frame &frame, const ast::Data &data, int64_t length);
+  void gatherText(Frame &frame, mlir::Value row, mlir::Value marks,
+                  mlir::Value indices);
+  std::map<std::string, mlir::Value> gatherMasked(Frame &frame, mlir::Value row,
+                                                  mlir::Value marks,
+                                                  mlir::Value start);
+  bool readGenerate(Frame &frame, const ast::Generate &generate);
+  bool checkGenerate(Frame &frame);
+  bool bindGenerated(Frame &frame);
+
   // ---- ImportAttributes.cpp ----
   mlir::DictionaryAttr settingsAttribute();
   mlir::DictionaryAttr trainAttribute();
@@ -610,8 +642,10 @@ private:
   std::vector<mlir::Value> returned;
   std::vector<mlir::Attribute> returnedInfo, uses;
   StateOp counter;
-  /// The training step was built: no other function has more state.
+  /// The training step was built: no other function has more state, but for
+  /// caches.
   bool stateComplete = false;
+  bool hasCaches = false;
   /// Inputs that are there before anything asks for them; `step` and `seed`
   /// are read by random operations.
   mlir::Value seed, step, epoch, epochs, steps;

@@ -115,7 +115,7 @@ bool Importer::readData(Frame &frame, const ast::Data &data) {
     bool good = true;
     for (const ast::Field &field : *data.fields)
       good &= readField(frame, field);
-    return good;
+    return good && (name != "text" || checkText(frame, data));
   } else if (declared) {
     error(frame, data.set.span, "`" + name + "` needs its fields",
           "such as `{ x: f32[4] label: class(3) }`");
@@ -515,6 +515,11 @@ bool Importer::readInferSetting(Frame &frame, const ast::Setting &setting) {
   }
   if (auto *labels = setting.as<ast::Labels>())
     return readLabels(frame, *labels, infers);
+  if (auto *generate = setting.as<ast::Generate>())
+    return readGenerate(frame, *generate);
+  if (auto *node = setting.as<ast::Value>())
+    if (node->keyword.text == "tokenizer")
+      return readTokenizer(frame, node->value, info.tokenizer);
   if (!infers)
     return true;
   refuse(frame, setting.keyword.span,

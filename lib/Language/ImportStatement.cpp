@@ -136,16 +136,27 @@ std::optional<InitSpec> Importer::toInit(const Datum &datum) const {
 }
 
 static StringRef roleWord(ast::VariableRole role) {
-  return role == ast::VariableRole::Param ? "param" : "running";
+  switch (role) {
+  case ast::VariableRole::Param:
+    return "param";
+  case ast::VariableRole::State:
+    return "running";
+  case ast::VariableRole::Cache:
+    return "cache";
+  }
+  llvm_unreachable("all roles have a word");
 }
 
 void Importer::declareVariable(Frame &frame, const ast::Variable &node) {
   bool param = node.role == ast::VariableRole::Param;
   frame.names[node.name.text] = {};
-  if (node.role == ast::VariableRole::Cache) {
-    refuse(frame, node.name.span, "`cache` is not supported yet");
+  bool cache = node.role == ast::VariableRole::Cache;
+  // A step sees samples of many sequences.
+  if (cache && !request.isAlone()) {
+    refuse(frame, node.name.span, "`cache` is not supported in training");
     return;
   }
+  hasCaches |= cache;
   if (!param && frame.stateBarrier) {
     error(frame, node.name.span,
           std::string("`state` may not stand in ") + frame.stateBarrier);
@@ -208,12 +219,13 @@ void Importer::declareVariable(Frame &frame, const ast::Variable &node) {
     return;
   }
   if (!variable.op) {
-    if (stateComplete || key == counter.getSymName()) {
+    bool late = stateComplete && !cache;
+    if (late || key == counter.getSymName()) {
       error(frame, node.name.span,
-            stateComplete
+            late
                 ? "`" + key + "` is not there in training, so nothing fills it"
                 : "`" + key + "` is the name of the step counter",
-            stateComplete ? "" : "rename it");
+            late ? "" : "rename it");
       return;
     }
     OpBuilder::InsertionGuard guard(builder);
@@ -362,6 +374,13 @@ void Importer::runRequire(Frame &frame, const ast::Require &require) {
   Value runtime;
   std::optional<bool> holds =
       evaluateCondition(frame, require.condition, runtime);
+  if (runtime && request.generates() && !frame.training) {
+    addResult(runtime,
+              require.message ? require.message->text
+                              : "`" + print(require.condition) + "`",
+              "check");
+    return;
+  }
   if (runtime) {
     refuse(frame, require.condition.span,
            "`require` of a tensor's value is not supported yet");

@@ -71,7 +71,9 @@ void Importer::finishFunction(bool updates) {
   SmallVector<Attribute> updated;
   if (updates)
     for (auto &[key, variable] : variables)
-      if (variable.updated) {
+      if (variable.updated &&
+          (!request.generates() ||
+           variable.role == ast::VariableRole::Cache)) {
         updated.push_back(FlatSymbolRefAttr::get(variable.op.getSymNameAttr()));
         returned.push_back(variable.value);
       }
@@ -122,7 +124,16 @@ void Importer::gatherSamples(Frame &frame) {
   Location loc = func.getLoc();
   Type i64 = builder.getIntegerType(64);
   SmallVector<Value> stored;
+  bool isText = info.dataName == "text";
+  if (isText)
+    for (const char *name : {"text", "marks"})
+      if (name == StringRef("text") || info.text.masked)
+        stored.push_back(addInput(
+            RankedTensorType::get({ShapedType::kDynamic}, builder.getI32Type()),
+            name, "field"));
   for (const SampleField &field : info.fields) {
+    if (isText)
+      break;
     SmallVector<int64_t> shape = {ShapedType::kDynamic};
     shape.append(field.stored.getShape().begin(),
                  field.stored.getShape().end());
@@ -147,6 +158,8 @@ void Importer::gatherSamples(Frame &frame) {
   Value epochSeed = MulOp::create(builder, loc, epoch, far);
   sampleSeed = AddOp::create(builder, loc, seed, epochSeed);
   sampleNumbers = indices;
+  if (isText)
+    return gatherText(frame, stored[0], stored.back(), indices);
   for (auto [field, value] : llvm::zip(info.fields, stored)) {
     Value batch = GatherOp::create(builder, loc, value, indices);
     if (field.classes > 0) // A class is an i64, however it is stored.
@@ -252,7 +265,7 @@ bool Importer::runModel(Frame &settings,
     modelResults[name] = frame.results[i];
     resultOrder.push_back(name);
   }
-  return true;
+  return checkGenerate(settings);
 }
 
 /// Names that losses, metrics and outputs see: later ones hide earlier ones.
@@ -497,7 +510,8 @@ bool Importer::buildInfer() {
     if (!runPrepare(settings))
       return false;
     inputs = samples;
-  } else if (!bindModelInputs(settings, batch, inputs)) {
+  } else if ((request.generates() && !bindGenerated(settings)) ||
+             !bindModelInputs(settings, batch, inputs)) {
     return false;
   }
   ArrayRef<ast::Argument> statics;
@@ -506,6 +520,13 @@ bool Importer::buildInfer() {
   if (!runModel(settings, inputs, statics))
     return false;
 
+  if (request.generates()) {
+    const std::string &name = info.generate->node->output.text;
+    addResult(modelResults[name].tensor, name, "output");
+    // A sequence goes on in the next call.
+    finishFunction(/*updates=*/hasCaches);
+    return true;
+  }
   Frame terms = settings;
   bindTermNames(terms);
   for (const auto &[name, datum] : inputs)

@@ -1,7 +1,7 @@
 // The lexer: one function for each kind of token, longest match for symbols.
 #include "Language/Lexer.h"
 
-#include "Language/Utf8.h"
+#include "Support/Utf8.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Expressions and types as text.
 #include "Language/Printer.h"
 #include "Language/PrinterImpl.h"
-#include "Language/Utf8.h"
+#include "Support/Utf8.h"
 
 #include <algorithm>
 #include <charconv>

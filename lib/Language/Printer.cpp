@@ -2,7 +2,7 @@
 #include "Language/Printer.h"
 
 #include "Language/PrinterImpl.h"
-#include "Language/Utf8.h"
+#include "Support/Utf8.h"
 
 using namespace varve;
 using namespace varve::detail;

@@ -1,7 +1,7 @@
 // Texts and places: line and column are computed from the line starts.
 #include "Language/Source.h"
 
-#include "Language/Utf8.h"
+#include "Support/Utf8.h"
 
 #include <algorithm>
 #include <cassert>

@@ -133,11 +133,12 @@ Status saveCheckpoint(const std::string &folder, const Program &program,
     varve_state_export(&state, best.physical(i), value.data.data());
     add("best", state, std::move(value));
   }
-  return writeSafetensors(checkpointFile(folder), entries,
-                          {{"format", format},
-                           {"model", artifact.name},
-                           {"digest", artifact.digest},
-                           {"progress", progressText(progress)}});
+  std::map<std::string, std::string> metadata = program.metadata();
+  metadata["format"] = format;
+  metadata["model"] = artifact.name;
+  metadata["digest"] = artifact.digest;
+  metadata["progress"] = progressText(progress);
+  return writeSafetensors(checkpointFile(folder), entries, metadata);
 }
 
 Result<std::optional<TrainProgress>> readProgress(const std::string &folder,
@@ -189,6 +190,7 @@ Status loadCheckpoint(const std::string &folder, Program &program,
       varve_state_import(&artifact.state[i], bests[at]->data.data(),
                          best.physical(program, i));
   }
+  program.metadata() = keptMetadata(file->metadata);
   return {};
 }
 

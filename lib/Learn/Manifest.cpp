@@ -138,6 +138,21 @@ Manifest::NameMap readNames(const json &value, std::string &mistake) {
   return map;
 }
 
+Manifest::Generate readGenerate(const json &value, std::string &mistake) {
+  Manifest::Generate generate;
+  ObjectReader reader(value, "generate", mistake);
+  reader.read("input", generate.input);
+  reader.read("output", generate.output);
+  reader.read("tokenizer", generate.tokenizer);
+  reader.read("temperature", generate.temperature);
+  reader.read("top_p", generate.topP);
+  reader.read("top_k", generate.topK);
+  reader.read("max", generate.max);
+  reader.read("begin", generate.begin);
+  reader.read("end", generate.end);
+  return generate;
+}
+
 Manifest::Layer readLayer(const json &value, size_t index,
                           std::string &mistake) {
   Manifest::Layer layer;
@@ -184,6 +199,8 @@ Result<Manifest> parseManifest(std::string_view text) {
   reader.read("operations", manifest.operations);
   if (const json *train = reader.find("train"))
     manifest.train = readTrain(*train, mistake);
+  if (const json *generate = reader.find("generate"))
+    manifest.generate = readGenerate(*generate, mistake);
   if (const json *names = reader.find("names"))
     for (const json &map : *names)
       manifest.names.push_back(readNames(map, mistake));

@@ -71,6 +71,16 @@ struct Manifest {
   };
   std::vector<LayerValue> layers; ///< in the order of the text
 
+  /// What `infer` says about writing text.
+  struct Generate {
+    std::string input, output; ///< the tokens so far; logits of the next ones
+    std::string tokenizer;     ///< as the language prints it
+    double temperature = 1, topP = 1;
+    int64_t topK = 0, max = 256;
+    int64_t begin = -1, end = -1; ///< tokens; -1: none
+  };
+  std::optional<Generate> generate;
+
   std::map<std::string, double> hyper;
   std::map<std::string, std::vector<std::string>> labels; ///< of outputs
   /// What the numbers that "find_nan" gives stand for.

@@ -21,5 +21,9 @@ struct Split {
 /// but one at least where `part` is positive.
 Split splitSamples(int64_t samples, double part, uint64_t seed);
 
+/// The same of the windows of a text: its end validates. Training shifts its
+/// windows by up to a whole one, so the one before the end is left out.
+Split splitText(int64_t windows, double part);
+
 } // namespace varve
 #endif

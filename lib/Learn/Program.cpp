@@ -10,6 +10,7 @@ struct Program::Impl {
   const varve_allocator *allocator = nullptr;
   double sourceSeconds = 0;
   Manifest manifest;
+  std::map<std::string, std::string> metadata;
   std::vector<void *> handles;
   std::vector<const varve_artifact *> artifacts;
   varve_team *team = nullptr;
@@ -126,6 +127,13 @@ Result<Manifest> Program::manifestOf(const std::string &name,
     if (varve_find_function(artifact, name.c_str(), batch))
       return parseManifest(artifact->manifest);
   return Error{fmt::format("{} is not loaded", describe({name, {batch}}))};
+}
+
+std::map<std::string, std::string> &Program::metadata() {
+  return impl->metadata;
+}
+const std::map<std::string, std::string> &Program::metadata() const {
+  return impl->metadata;
 }
 
 varve_session *Program::session() const { return impl->session; }

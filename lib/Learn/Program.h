@@ -8,6 +8,7 @@
 #include "varve/Result.h"
 #include "varve/Tensor.h"
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -54,6 +55,9 @@ public:
   Result<Manifest> manifestOf(const std::string &name, int64_t batch) const;
   varve_session *session() const;
   varve_team *team() const;
+  /// What files of its weights say besides the weights, such as the tokenizer.
+  std::map<std::string, std::string> &metadata();
+  const std::map<std::string, std::string> &metadata() const;
   /// Time spent in the source so far: compilation, mostly.
   double sourceSeconds() const;
 

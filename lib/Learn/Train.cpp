@@ -37,6 +37,7 @@ private:
   Status prepare();
   Status checkPlaces() const;
   Status begin(bool resumed);
+  Status checkTokenizer();
   Status bindSteps();
   Status bindStage();
   Result<Next> runEpoch();
@@ -154,8 +155,10 @@ Status Trainer::checkPlaces() const {
 Status Trainer::bindSteps() {
   const TrainSettings &settings = progress.settings;
   const int64_t accumulate = program.manifest().train->accumulate;
-  Split split = splitSamples(data.samples, settings.validate,
-                             static_cast<uint64_t>(settings.seed));
+  Split split = data.isText
+                    ? splitText(data.samples, settings.validate)
+                    : splitSamples(data.samples, settings.validate,
+                                   static_cast<uint64_t>(settings.seed));
   auto count = static_cast<int64_t>(split.train.size());
   if (count == 0)
     return Error{fmt::format("no samples are left to train: the data set has "
@@ -253,12 +256,13 @@ Status Trainer::begin(bool resumed) {
     note(fmt::format("resumed from {} after step {} (epoch {})",
                      checkpointFile(folder), progress.totalSteps,
                      std::min(progress.epoch + 1, epochs)));
-    return {};
+    return checkTokenizer();
   }
   if (options.resume)
     note(fmt::format("no checkpoint in {}: training starts", folder));
   std::string weights = options.initFrom.value_or("");
   if (!options.keepState) {
+    program.metadata().clear();
     auto seed = static_cast<uint64_t>(progress.settings.seed);
     if (Status drawn = program.initialize(seed); !drawn)
       return drawn;
@@ -268,7 +272,7 @@ Status Trainer::begin(bool resumed) {
     return Error{"there are no weights to take a part of; give --init-from",
                  ErrorKind::Usage};
   if (weights.empty())
-    return {};
+    return checkTokenizer();
   auto loaded = loadWeights(program, weights, options.partial);
   if (!loaded)
     return loaded.error();
@@ -277,6 +281,21 @@ Status Trainer::begin(bool resumed) {
   else if (!loaded->extra.empty())
     note(fmt::format("{}: not in the model: {}", weights,
                      fmt::join(loaded->extra, ", ")));
+  return checkTokenizer();
+}
+
+/// Weights of another tokenizer would take one token for another. From here on
+/// files of weights say which it is.
+Status Trainer::checkTokenizer() {
+  auto &kept = program.metadata();
+  for (const auto &[key, value] : data.metadata)
+    if (auto other = kept.find(key);
+        other != kept.end() && other->second != value)
+      return Error{fmt::format("the weights were made with another tokenizer: "
+                               "'{}' is {}, that of the text is {}",
+                               key, other->second, value)};
+  for (const auto &[key, value] : data.metadata)
+    kept[key] = value;
   return {};
 }
 

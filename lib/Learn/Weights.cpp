@@ -15,6 +15,15 @@ bool isWeight(const varve_state_desc &state) {
          std::string_view(state.name).substr(0, 6) != "stage.";
 }
 
+std::map<std::string, std::string>
+keptMetadata(const std::map<std::string, std::string> &metadata) {
+  std::map<std::string, std::string> kept;
+  for (const char *key : {"tokenizer", "characters"})
+    if (auto found = metadata.find(key); found != metadata.end())
+      kept.insert(*found);
+  return kept;
+}
+
 /// The moving average of state variable `index`, if it has one.
 static std::optional<int64_t> averageOf(const varve_artifact &artifact,
                                         int64_t index) {
@@ -159,7 +168,9 @@ Status saveWeights(const Program &program, const std::string &path,
                        values.back().type, values.back().shape,
                        values.back().data.data()});
   }
-  return writeSafetensors(path, entries, {{"model", artifact.name}});
+  std::map<std::string, std::string> metadata = program.metadata();
+  metadata["model"] = artifact.name;
+  return writeSafetensors(path, entries, metadata);
 }
 
 Result<LoadedWeights> loadWeights(Program &program, const std::string &path,
@@ -180,6 +191,7 @@ Result<LoadedWeights> loadWeights(Program &program, const std::string &path,
   varve_error error;
   if (!varve_session_initialize_copies(program.session(), &error))
     return Error{error.message};
+  program.metadata() = keptMetadata(file->metadata);
   LoadedWeights loaded;
   loaded.extra = std::move(fit.extraNames);
   if (!fit.complete())

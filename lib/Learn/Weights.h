@@ -6,6 +6,7 @@
 #include "Learn/Program.h"
 #include "varve/Result.h"
 #include <cstddef>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,10 @@ bool isWeight(const varve_state_desc &state);
 /// The model's map of that name; null for its own names, which are "".
 Result<const Manifest::NameMap *> findNames(const Program &program,
                                             const std::string &names);
+
+/// Of a file's metadata, what belongs to the weights: the tokenizer.
+std::map<std::string, std::string>
+keptMetadata(const std::map<std::string, std::string> &metadata);
 
 /// Writes the weights, whole or not at all, under the names of the model's map
 /// `names`; empty: its own. Where a parameter has a moving average, that.

@@ -70,6 +70,7 @@ static StateDescription describe(StateOp state) {
                .Case("running", VARVE_RUNNING)
                .Case("counter", VARVE_COUNTER)
                .Case("average", VARVE_AVERAGE)
+               .Case("cache", VARVE_CACHE)
                .Default(VARVE_PARAM);
   d.init = llvm::StringSwitch<varve_init>(state.getInit())
                .Case("uniform", VARVE_INIT_UNIFORM)
@@ -183,6 +184,7 @@ static TensorDescription describe(DictionaryAttr info, Type type) {
                .Case("loss_part", VARVE_ARG_LOSS_PART)
                .Case("metric", VARVE_ARG_METRIC)
                .Case("finite", VARVE_ARG_FINITE)
+               .Case("check", VARVE_ARG_CHECK)
                .Default(VARVE_ARG_INPUT);
   // Buffers are signless; the dictionary keeps the type of the language.
   auto stored = info.getAs<TypeAttr>("type");

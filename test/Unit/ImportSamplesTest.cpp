@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <set>
 
 using namespace mlir;
 using namespace varve;
@@ -400,6 +401,143 @@ TEST(Samples, Mixup) {
     EXPECT_GE(found, 1) << "seed " << seed;
   }
   EXPECT_TRUE(mixes);
+}
+
+// ---- texts ----
+
+/// The windows that a function gathers from the row 0, 1, .., 39: tokens, next.
+std::vector<Numbers> windows(const std::string &function, const Draw &draw) {
+  ImportRequest request = requestOf(
+      "model net(tokens: i64[N, T], next: i64[N, T]) -> (a: i64[N, T], b: "
+      "i64[N, T]) { return tokens, next }\n"
+      "train net {\n  data text(\"a.txt\", tokenizer: characters, length: 4) "
+      "{ tokens: i64[4] next: i64[4] }\n"
+      "  loss mean(cast(a, f32))\n  optimizer sgd\n}\n",
+      function);
+  request.batch = int64_t(draw.indices.size());
+  Numbers row(40);
+  for (size_t i = 0; i < row.size(); ++i)
+    row[i] = double(i);
+  return run(request, row, draw);
+}
+
+TEST(Texts, EvaluationCutsAtTheSamePlaces) {
+  auto got = windows("infer_stored", {{0, 3}, 5, 1});
+  ASSERT_EQ(got.size(), 2u);
+  EXPECT_EQ(got[0], (Numbers{0, 1, 2, 3, 12, 13, 14, 15}));
+  EXPECT_EQ(got[1], (Numbers{1, 2, 3, 4, 13, 14, 15, 16}));
+}
+
+TEST(Texts, TrainingShiftsTheWindowsOfAnEpoch) {
+  std::set<double> shifts;
+  for (int64_t epoch = 0; epoch < 12; ++epoch) {
+    auto got = windows("prepare", {{2, 0}, 5, epoch});
+    ASSERT_EQ(got.size(), 2u);
+    double shift = got[0][4];
+    EXPECT_GE(shift, 0);
+    EXPECT_LT(shift, 4);
+    shifts.insert(shift);
+    for (int64_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(got[0][i], 8 + shift + i);
+      EXPECT_EQ(got[0][4 + i], shift + i);
+      EXPECT_EQ(got[1][i], got[0][i] + 1);
+    }
+    EXPECT_EQ(got, windows("prepare", {{2, 0}, 5, epoch}));
+  }
+  EXPECT_EQ(shifts.size(), 4u); // in 12 epochs, all but for 1 in 8 seeds
+}
+
+/// Masked windows of 12 of the row 100, 101, .. 499, which also gives [MASK]
+/// 100, [CLS] 101, [SEP] 102, and 103 tokens: tokens, segments, masked, follows.
+std::vector<Numbers> maskedWindows(const std::string &function, bool pairs,
+                                   const Draw &draw) {
+  ImportRequest request = requestOf(
+      std::string("model net(tokens: i64[N, T], segments: i64[N, T], masked: "
+                  "i64[N, T]") +
+          (pairs ? ", follows: i64[N]" : "") +
+          ") -> (a: i64[N, T], b: i64[N, T], c: i64[N, T]" +
+          (pairs ? ", d: i64[N]" : "") + ") { return tokens, segments, masked" +
+          (pairs ? ", follows" : "") +
+          " }\ntrain net {\n  data text(\"a.txt\", tokenizer: "
+          "wordpiece(\"v.txt\"), length: 12, masked: 0.5" +
+          (pairs ? ", pairs: true" : "") +
+          ") { tokens: i64[12] segments: i64[12] masked: i64[12]" +
+          (pairs ? " follows: class(2)" : "") +
+          " }\n  loss mean(cast(a, f32))\n  optimizer sgd\n}\n",
+      function);
+  request.batch = int64_t(draw.indices.size());
+  Numbers row(400);
+  for (size_t i = 0; i < row.size(); ++i)
+    row[i] = double(100 + i);
+  return run(request, row, draw);
+}
+
+TEST(Texts, MaskedTokensAreToBeGuessed) {
+  int guessed = 0, ways[3] = {};
+  for (int64_t epoch = 0; epoch < 40; ++epoch) {
+    auto got = maskedWindows("prepare", false, {{3, 20}, 1, epoch});
+    ASSERT_EQ(got.size(), 3u);
+    double shift = -1;
+    for (int64_t n = 0; n < 2; ++n)
+      for (int64_t i = 0; i < 12; ++i) {
+        double token = got[0][n * 12 + i], label = got[2][n * 12 + i];
+        EXPECT_EQ(got[1][n * 12 + i], 0);
+        if (i == 0 || i == 11) {
+          EXPECT_EQ(token, i == 0 ? 101 : 102);
+          EXPECT_EQ(label, -100);
+          continue;
+        }
+        // Ten tokens of the text a sample; all windows are shifted alike.
+        double first = 100 + (n ? 200 : 30) + double(i - 1);
+        double whole = label == -100 ? token : label;
+        if (shift < 0)
+          shift = whole - first;
+        EXPECT_EQ(whole, first + shift);
+        if (label == -100)
+          continue;
+        ++guessed;
+        ++ways[token == 100 ? 0 : token == label ? 2 : 1];
+        if (token != 100 && token != label) {
+          EXPECT_LT(token, 103); // any token
+        }
+      }
+    EXPECT_TRUE(shift >= 0 && shift < 10);
+    EXPECT_EQ(got, maskedWindows("prepare", false, {{3, 20}, 1, epoch}));
+  }
+  EXPECT_NEAR(guessed / 800.0, 0.5, 0.06); // three standard deviations
+  EXPECT_NEAR(double(ways[0]) / guessed, 0.8, 0.06);
+  EXPECT_NEAR(double(ways[1]) / guessed, 0.1, 0.05);
+  // Evaluation sees the same in each epoch.
+  EXPECT_EQ(maskedWindows("infer_stored", false, {{3, 20}, 1, 0}),
+            maskedWindows("infer_stored", false, {{3, 20}, 1, 7}));
+}
+
+TEST(Texts, PairsFollowOrDoNot) {
+  bool seen[2] = {};
+  for (int64_t epoch = 0; epoch < 12; ++epoch) {
+    auto got = maskedWindows("prepare", true, {{3, 20}, 1, epoch});
+    ASSERT_EQ(got.size(), 4u);
+    auto whole = [&](int64_t n, int64_t i) {
+      double label = got[2][n * 12 + i];
+      return label == -100 ? got[0][n * 12 + i] : label;
+    };
+    for (int64_t n = 0; n < 2; ++n) {
+      // [CLS] 5 tokens [SEP] 4 tokens [SEP]
+      EXPECT_EQ(got[0][n * 12], 101);
+      EXPECT_EQ(got[0][n * 12 + 6], 102);
+      EXPECT_EQ(got[0][n * 12 + 11], 102);
+      for (int64_t i = 0; i < 12; ++i)
+        EXPECT_EQ(got[1][n * 12 + i], i > 6);
+      for (int64_t i = 1; i < 5; ++i)
+        EXPECT_EQ(whole(n, i + 1), whole(n, i) + 1);
+      for (int64_t i = 7; i < 10; ++i)
+        EXPECT_EQ(whole(n, i + 1), whole(n, i) + 1);
+      bool follows = got[3][n] == 1;
+      seen[follows] = true;
+      EXPECT_EQ(whole(n, 7), whole(follows ? n : 1 - n, 5) + 1);
+    }
+  }
+  EXPECT_TRUE(seen[0] && seen[1]);
 }
 
 } // namespace

@@ -83,4 +83,15 @@ TEST(Split, SmallParts) {
 }
 
 } // namespace
+TEST(Order, TheEndOfATextValidates) {
+  Split split = splitText(10, 0.25);
+  // Windows of training reach into the next one: 7 is neither.
+  EXPECT_EQ(split.train, (std::vector<int64_t>{0, 1, 2, 3, 4, 5, 6}));
+  EXPECT_EQ(split.validation, (std::vector<int64_t>{8, 9}));
+  EXPECT_EQ(splitText(10, 0).train.size(), 9u);
+  EXPECT_TRUE(splitText(10, 0).validation.empty());
+  EXPECT_EQ(splitText(10, 0.01).validation, (std::vector<int64_t>{9}));
+  EXPECT_TRUE(splitText(1, 0).train.empty());
+}
+
 } // namespace varve

@@ -4,7 +4,7 @@
 #include "SyntaxHelper.h"
 
 #include "Language/Lexer.h"
-#include "Language/Utf8.h"
+#include "Support/Utf8.h"
 
 #include <gtest/gtest.h>
 

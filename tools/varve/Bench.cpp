@@ -7,6 +7,7 @@
 #include "Verbs.h"
 #include <algorithm>
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
 #include <fmt/format.h>
@@ -118,7 +119,7 @@ private:
     std::vector<int64_t> shape(desc.shape, desc.shape + desc.rank);
     int64_t samples = batches * function.batch;
     if (desc.kind == VARVE_ARG_FIELD) {
-      shape[0] = samples;
+      shape[0] = rowsOf(samples, manifest);
       Tensor field(type, shape);
       fillRandom(field, classesOf(desc.name, manifest), random);
       return addShared(std::move(field));
@@ -156,7 +157,22 @@ private:
     own.push_back(std::move(value));
     return own.back().data.data();
   }
+  /// The first axis of a field: samples, but of a text the tokens of as many
+  /// windows, one more because training shifts them, and the token behind.
+  static int64_t rowsOf(int64_t samples, const Manifest &manifest) {
+    if (!manifest.train || manifest.train->data.name != "text")
+      return samples;
+    return (samples + 1) * optionOf("length", manifest) + 1;
+  }
+  static int64_t optionOf(const char *key, const Manifest &manifest) {
+    auto option = manifest.train->data.options.find(key);
+    return option == manifest.train->data.options.end()
+               ? 0
+               : std::atoll(option->second.c_str());
+  }
   static int64_t classesOf(const std::string &name, const Manifest &manifest) {
+    if (manifest.train && manifest.train->data.name == "text")
+      return optionOf("vocabulary", manifest);
     if (manifest.train)
       for (const FieldSpec &field : manifest.train->data.fields)
         if (field.name == name)

@@ -19,7 +19,8 @@ int runEval(const EvalArgs &args) {
   if (!loaded->extra.empty())
     fmt::print(stderr, "varve: warning: {}: not in the model: {}\n",
                args.weights, fmt::join(loaded->extra, ", "));
-  auto source = openData(args.model, args.data, model->program.manifest());
+  auto source = openData(args.model, args.data, model->program.manifest(),
+                         model->program.metadata());
   if (!source)
     return fail(source.error());
   DataSplit split =

@@ -131,16 +131,19 @@ Result<Model> openModel(const ModelArgs &args, const std::string &function,
   }
 }
 
-Result<DataSource> openData(const ModelArgs &model, const DataArgs &args,
-                            const Manifest &manifest) {
+Result<DataSource>
+openData(const ModelArgs &model, const DataArgs &args, const Manifest &manifest,
+         const std::map<std::string, std::string> &metadata) {
   if (!manifest.train)
     return Error{fmt::format("model '{}' has no `train` block that says what "
                              "its data are",
                              manifest.model)};
   std::filesystem::path folder =
       std::filesystem::path(model.file).parent_path();
-  return DataSource::open(manifest.train->data,
-                          {args.data, args.dataDir, folder.string()});
+  DataLocation location{args.data, args.dataDir, folder.string(), {}};
+  location.tokenizer.given = args.tokenizer;
+  location.tokenizer.metadata = metadata;
+  return DataSource::open(manifest.train->data, location);
 }
 
 Result<Dataset> loadData(const DataSource &source, DataSplit split,

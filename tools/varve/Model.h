@@ -7,6 +7,7 @@
 #include "Learn/Program.h"
 #include "Learn/Train.h"
 #include "varve/Result.h"
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ struct ModelArgs {
 };
 
 struct DataArgs {
-  std::string data, dataDir;
+  std::string data, dataDir, tokenizer;
   int64_t limit = INT64_MAX;
   bool skipBad = false;
 };
@@ -42,9 +43,11 @@ struct Model {
 Result<Model> openModel(const ModelArgs &args, const std::string &function,
                         int64_t batch);
 
-/// Finds the data of a model that has a `train` block.
-Result<DataSource> openData(const ModelArgs &model, const DataArgs &args,
-                            const Manifest &manifest);
+/// Finds the data of a model that has a `train` block. `metadata` is what a
+/// file of weights says of a text's tokenizer.
+Result<DataSource>
+openData(const ModelArgs &model, const DataArgs &args, const Manifest &manifest,
+         const std::map<std::string, std::string> &metadata = {});
 
 /// Reads a part of it; tells on stderr what was left out.
 Result<Dataset> loadData(const DataSource &source, DataSplit split,

@@ -2,7 +2,9 @@
 #include "Learn/Train.h"
 #include "Learn/Interrupt.h"
 #include "Learn/Report.h"
+#include "Learn/Weights.h"
 #include "Model.h"
+#include "Support/Safetensors.h"
 #include "TrainReport.h"
 #include "Verbs.h"
 #include <chrono>
@@ -42,6 +44,21 @@ TrainOptions optionsOf(const TrainArgs &args, TrainOptions options) {
   return options;
 }
 
+/// Weights to begin with bring their tokenizer along.
+Result<std::map<std::string, std::string>>
+tokenizerOf(const TrainArgs &args, const Manifest &manifest) {
+  std::map<std::string, std::string> none;
+  std::string weights = args.initFrom.value_or(
+      manifest.train ? manifest.train->initFrom : std::string());
+  if (std::filesystem::path(weights).extension() != ".safetensors" ||
+      !manifest.train || manifest.train->data.name != "text")
+    return none;
+  auto metadata = readSafetensorsMetadata(weights);
+  if (!metadata)
+    return metadata.error();
+  return keptMetadata(*metadata);
+}
+
 int report(const TrainArgs &args, const TrainOptions &options,
            const TrainOutcome &outcome, double seconds, double compileSeconds) {
   bool stopped = outcome.end == TrainOutcome::End::Interrupted;
@@ -68,7 +85,11 @@ int runTrain(const TrainArgs &args) {
   if (!model)
     return fail(model.error());
   showWarnings(*model);
-  auto source = openData(args.model, args.data, model->program.manifest());
+  auto tokenizer = tokenizerOf(args, model->program.manifest());
+  if (!tokenizer)
+    return fail(tokenizer.error());
+  auto source = openData(args.model, args.data, model->program.manifest(),
+                         *tokenizer);
   if (!source)
     return fail(source.error());
   if (source->named() == DataSplit::Test)

@@ -43,6 +43,15 @@ int runRun(const RunArgs &args);
 /// The same for an ONNX model.
 int runOnnx(const RunArgs &args);
 
+struct GenerateArgs {
+  ModelArgs model;
+  std::string weights, tokenizer, prompt;
+  std::optional<int64_t> maxTokens, topK;   ///< else the model's
+  std::optional<double> temperature, topP;
+  uint64_t seed = 0;
+};
+int runGenerate(const GenerateArgs &args);
+
 struct CompileArgs {
   std::string file, weights, function = "infer", cpu, output, header;
   std::vector<std::string> sets, disabledPasses;

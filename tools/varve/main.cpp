@@ -85,6 +85,10 @@ void addDataFlags(CLI::App &verb, DataArgs &args) {
   verb.add_option("--data-dir", args.dataDir,
                   "folder of data sets; else $VARVE_DATA, else Debian's")
       ->type_name("DIR");
+  verb.add_option("--tokenizer", args.tokenizer,
+                  "of a text: the folder of the tokenizer's files, or its one "
+                  "file")
+      ->type_name("DIR|FILE");
   verb.add_option("--limit", args.limit, "take the first N samples only")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
@@ -197,6 +201,47 @@ std::string isStep(const std::string &function) {
   const std::string prefix = "train_step:";
   bool is = function.compare(0, prefix.size(), prefix) == 0;
   return is ? "" : function + " is no " + prefix + "STAGE";
+}
+
+void addGenerate(CLI::App &app, std::function<int()> &action) {
+  static GenerateArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "generate", "Write text behind a prompt",
+      "  varve generate char_gpt.varve --weights char_gpt.safetensors \\\n"
+      "                 --prompt \"ROMEO:\" --max-tokens 200\n"
+      "  varve generate gpt2.varve --weights gpt2.safetensors --tokenizer "
+      "gpt2 \\\n"
+      "                 --prompt \"In a shocking finding\" --top-k 40 --seed "
+      "7\n"
+      "The same seed writes the same text, on any number of threads.",
+      [] { return runGenerate(args); });
+  addModelFlags(*verb, args.model, /*json=*/true);
+  verb->add_option("--weights", args.weights, "the weights")
+      ->type_name("W.safetensors")
+      ->required();
+  verb->add_option("--tokenizer", args.tokenizer,
+                   "the folder of the tokenizer's files, or its one file")
+      ->type_name("DIR|FILE");
+  verb->add_option("--prompt", args.prompt, "what the text begins with")
+      ->type_name("TEXT")
+      ->required();
+  verb->add_option("--max-tokens", args.maxTokens, "tokens to write at most")
+      ->type_name("N")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--temperature", args.temperature,
+                   "divides the logits; 0: always the likeliest token")
+      ->type_name("T")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--top-k", args.topK,
+                   "only of the K likeliest tokens; 0: of all")
+      ->type_name("K")
+      ->check(CLI::NonNegativeNumber);
+  verb->add_option("--top-p", args.topP,
+                   "only of the likeliest tokens that have this much "
+                   "probability together")
+      ->type_name("P")
+      ->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--seed", args.seed, "of the draws")->type_name("S");
 }
 
 void addCompile(CLI::App &app, std::function<int()> &action) {
@@ -386,6 +431,7 @@ int run(int argc, char **argv) {
   addTrain(app, action);
   addEval(app, action);
   addRun(app, action);
+  addGenerate(app, action);
   addCompile(app, action);
   addCheck(app, action);
   addInspect(app, action);

@@ -117,6 +117,8 @@ std::string meaning(const TensorDescription &t) {
     return "result: a mean over the batch";
   case VARVE_ARG_FINITE:
     return "result: whether the loss is finite";
+  case VARVE_ARG_CHECK:
+    return "result: whether what its name says holds";
   }
   return "";
 }

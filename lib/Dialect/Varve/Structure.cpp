@@ -16,7 +16,8 @@ LogicalResult StateOp::verify() {
   StringRef role = getRole();
   bool derived = role == "slot" || role == "average";
   // state C1
-  if (!derived && role != "param" && role != "running" && role != "counter")
+  if (!derived && role != "param" && role != "running" && role != "counter" &&
+      role != "cache")
     return emitOpError() << "role \"" << role << "\" is none of the roles";
   // state C2
   if (derived != bool(getOf()))

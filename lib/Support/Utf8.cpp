@@ -1,5 +1,5 @@
 // UTF-8 as RFC 3629 has it.
-#include "Language/Utf8.h"
+#include "Support/Utf8.h"
 
 #include <algorithm>
 
@@ -40,6 +40,39 @@ std::size_t countCharacters(std::string_view text) {
     ++count;
   }
   return count;
+}
+
+char32_t takeCharacter(std::string_view &text) {
+  std::size_t length = characterLength(text);
+  auto byte = [&](std::size_t i) {
+    return static_cast<char32_t>(static_cast<unsigned char>(text[i]));
+  };
+  char32_t value = replacementCharacter;
+  if (length == 1)
+    value = byte(0);
+  for (std::size_t i = 1; i < length; ++i)
+    value = (i == 1 ? byte(0) & (0x7Fu >> length) : value) << 6 |
+            (byte(i) & 0x3F);
+  text.remove_prefix(std::max<std::size_t>(length, 1));
+  return value;
+}
+
+void appendCharacter(std::string &text, char32_t c) {
+  auto add = [&](char32_t byte) { text += static_cast<char>(byte); };
+  if (c < 0x80)
+    return add(c);
+  if (c < 0x800) {
+    add(0xC0 | c >> 6);
+  } else {
+    if (c < 0x10000) {
+      add(0xE0 | c >> 12);
+    } else {
+      add(0xF0 | c >> 18);
+      add(0x80 | (c >> 12 & 0x3F));
+    }
+    add(0x80 | (c >> 6 & 0x3F));
+  }
+  add(0x80 | (c & 0x3F));
 }
 
 } // namespace varve
