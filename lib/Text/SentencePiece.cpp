@@ -1,63 +1,41 @@
-// SentencePiece models, through the library that makes them.
+// SentencePiece models. Its library holds a protobuf of its own, another version
+// under the names that ONNX's reader uses: in one program each would call the
+// other. So it is loaded when it is needed, and told to look at its own first.
 #include "Text/SentencePiece.h"
+#include "Support/Library.h"
+#include "Text/SentencePiecePlugin.h"
+#include <dlfcn.h>
 #include <fmt/format.h>
-#include <sentencepiece_processor.h>
 
 namespace varve {
 namespace {
 
-class SentencePieceTokenizer : public Tokenizer {
-public:
-  Status load(std::string_view model, const std::string &name) {
-    auto loaded = processor.LoadFromSerializedProto(
-        {model.data(), model.size()});
-    if (!loaded.ok())
-      return Error{fmt::format("{}: it is no SentencePiece model", name)};
-    return {};
-  }
+using Parse = decltype(&varve_sentencepiece);
 
-  int64_t size() const override { return processor.GetPieceSize(); }
-
-  Status encode(std::string_view text,
-                std::vector<int32_t> &tokens) const override {
-    std::vector<int> pieces;
-    auto cut = processor.Encode({text.data(), text.size()}, &pieces);
-    if (!cut.ok())
-      return Error{fmt::format("SentencePiece: {}", cut.message())};
-    tokens.insert(tokens.end(), pieces.begin(), pieces.end());
-    return {};
-  }
-
-  std::string decode(const std::vector<int32_t> &tokens) const override {
-    std::vector<int> pieces(tokens.begin(), tokens.end());
-    std::string text;
-    // Fails on numbers only that are out of range, which callers keep to.
-    return processor.Decode(pieces, &text).ok() ? text : "";
-  }
-
-  std::optional<int32_t> find(std::string_view token) const override {
-    int piece = processor.PieceToId({token.data(), token.size()});
-    bool known = piece != processor.unk_id() ||
-                 std::string_view(processor.IdToPiece(piece)) == token;
-    return known ? std::optional<int32_t>(piece) : std::nullopt;
-  }
-
-  std::map<std::string, std::string> metadata() const override {
-    return {{"tokenizer", "sentencepiece"}};
-  }
-
-private:
-  sentencepiece::SentencePieceProcessor processor;
-};
+Result<Parse> load() {
+  int mode = RTLD_NOW | RTLD_LOCAL;
+#ifndef __SANITIZE_ADDRESS__ // It must be looked at first itself.
+  mode |= RTLD_DEEPBIND;
+#endif
+  void *handle = dlopen(libraryPath("libVarveSentencePiece.so").c_str(), mode);
+  void *parse = handle ? dlsym(handle, "varve_sentencepiece") : nullptr;
+  if (!parse)
+    return Error{fmt::format("SentencePiece cannot be loaded: {}", dlerror()),
+                 ErrorKind::Unsupported};
+  return reinterpret_cast<Parse>(parse);
+}
 
 } // namespace
 
 Result<std::unique_ptr<Tokenizer>>
 parseSentencePiece(std::string_view model, const std::string &name) {
-  auto made = std::make_unique<SentencePieceTokenizer>();
-  if (Status loaded = made->load(model, name); !loaded)
-    return loaded.error();
-  return std::unique_ptr<Tokenizer>(std::move(made));
+  static const Result<Parse> parse = load();
+  if (!parse)
+    return parse.error();
+  std::unique_ptr<Tokenizer> made((*parse)(model.data(), model.size()));
+  if (!made)
+    return Error{fmt::format("{}: it is no SentencePiece model", name)};
+  return made;
 }
 
 } // namespace varve

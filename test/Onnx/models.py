@@ -144,7 +144,7 @@ def run(varve, model, given, want):
         done = subprocess.run(command + ["--output-dir", out],
                               capture_output=True, text=True, timeout=600)
         if done.returncode:
-            return done.stderr.strip()
+            return f"exit status {done.returncode} {done.stderr.strip()}"
         for name, path in zip(outputs, want):
             kind = 1e-3 if "fp16" not in model else 2e-2
             text = difference(tensor(f"{out}/{name}.pb"), tensor(path), kind, 1e-4)
