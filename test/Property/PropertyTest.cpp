@@ -317,13 +317,66 @@ TEST_P(ExactPrograms, AreBitForBitTheContract) {
   expectSameBits(call(*compiled, program.inputs), want);
 }
 
+class Contract : public ::testing::Test {
+protected:
+  Contract() : context(registry(), MLIRContext::Threading::DISABLED) {
+    context.loadAllAvailableDialects();
+  }
+  static DialectRegistry registry() {
+    DialectRegistry all;
+    registerAllDialects(all);
+    return all;
+  }
+
+  /// The function of the text, held to the contract on random inputs, or on
+  /// inputs that are all `value`.
+  void check(StringRef text, std::optional<double> value = {}) {
+    module = parseSourceString<ModuleOp>(text, &context);
+    ASSERT_TRUE(module);
+    OwningOpRef<ModuleOp> clone(module->clone());
+    PipelineOptions options;
+    options.target = *resolveTarget("native");
+    auto compiled = CheckedProgram::compile(*clone, options, 1);
+    ASSERT_TRUE(compiled) << compiled.error().message;
+    inputs = compiled->makeInputs(functionOf(*module), 1);
+    for (RefTensor &x : inputs)
+      if (value)
+        std::fill(x.f.begin(), x.f.end(), *value);
+    auto results = evaluateContract(functionOf(*module), inputs, want.state);
+    ASSERT_TRUE(succeeded(results));
+    want.results = std::move(*results);
+    expectSameBits(call(*compiled, inputs), want);
+  }
+
+  MLIRContext context;
+  OwningOpRef<ModuleOp> module;
+  SmallVector<RefTensor> inputs;
+  Outcome want;
+};
+
+// Of a sum of zeros, along lanes and across them.
+TEST_F(Contract, SignsOfZeros) {
+  check(R"(
+varve.program @zeros {
+  varve.func @step(%x: tensor<17x40x20xf32> {name = "x", kind = "input"},
+                   %y: tensor<5000xf32> {name = "y", kind = "input"})
+      -> ({name = "a", kind = "output"}, {name = "b", kind = "output"},
+          {name = "c", kind = "output"}, {name = "d", kind = "output"}) {
+    %a = varve.sum %x {axis = array<i64: 0>} : tensor<17x40x20xf32> -> tensor<40x20xf32>
+    %b = varve.sum %x {axis = array<i64: 2>} : tensor<17x40x20xf32> -> tensor<17x40xf32>
+    %c = varve.sum %x {axis = array<i64: 0, 1, 2>} : tensor<17x40x20xf32> -> tensor<f32>
+    %d = varve.sum %y {axis = array<i64: 0>} : tensor<5000xf32> -> tensor<f32>
+    varve.return %a, %b, %c, %d : tensor<40x20xf32>, tensor<17x40xf32>, tensor<f32>, tensor<f32>
+  }
+})",
+        -0.0);
+  for (const RefTensor &x : want.results)
+    EXPECT_TRUE(std::signbit(x.f[0]));
+}
+
 // Longer than a chunk of 512 products or 4096 terms, along either axis.
-TEST(Contract, LongChains) {
-  DialectRegistry registry;
-  registerAllDialects(registry);
-  MLIRContext context(registry, MLIRContext::Threading::DISABLED);
-  context.loadAllAvailableDialects();
-  auto module = parseSourceString<ModuleOp>(R"(
+TEST_F(Contract, LongChains) {
+  check(R"(
 varve.program @long {
   varve.func @step(%x: tensor<3x1100xf32> {name = "x", kind = "input"},
                    %y: tensor<1100x5xf32> {name = "y", kind = "input"},
@@ -337,23 +390,9 @@ varve.program @long {
     %d = varve.sum %z {axis = array<i64: 0, 1>} : tensor<9000x2xf32> -> tensor<f32>
     varve.return %a, %b, %c, %d : tensor<3x5xf32>, tensor<2xf32>, tensor<2xf64>, tensor<f32>
   }
-})",
-                                            &context);
-  ASSERT_TRUE(module);
-  OwningOpRef<ModuleOp> clone(module->clone());
-  PipelineOptions options;
-  options.target = *resolveTarget("native");
-  auto compiled = CheckedProgram::compile(*clone, options, 1);
-  ASSERT_TRUE(compiled) << compiled.error().message;
-  FuncOp func = functionOf(*module);
-  auto inputs = compiled->makeInputs(func, 1);
-  Outcome want{{}, {}};
-  auto results = evaluateContract(func, inputs, want.state);
-  ASSERT_TRUE(succeeded(results));
-  want.results = std::move(*results);
-  expectSameBits(call(*compiled, inputs), want);
+})");
   // Another order gives other bits: the test can see one.
-  auto plain = evaluateFunction(func, inputs, want.state);
+  auto plain = evaluateFunction(functionOf(*module), inputs, want.state);
   ASSERT_TRUE(succeeded(plain));
   for (size_t i = 0; i < plain->size(); ++i)
     EXPECT_FALSE(sameBits((*plain)[i], want.results[i])) << i;

@@ -37,8 +37,8 @@ TypedAttr neutralOf(Operation *op, Builder &b) {
   auto integer = [&](APInt v) { return TypedAttr(b.getIntegerAttr(t, v)); };
   if (auto f = dyn_cast<FloatType>(t)) {
     const llvm::fltSemantics &s = f.getFloatSemantics();
-    if (isa<arith::AddFOp>(op))
-      return real(APFloat::getZero(s));
+    if (isa<arith::AddFOp>(op)) // Adding it changes nothing, not even -0.
+      return real(APFloat::getZero(s, /*Negative=*/true));
     if (isa<arith::MulFOp>(op))
       return real(APFloat::getOne(s));
     if (isa<arith::MaximumFOp, arith::MaxNumFOp>(op))
@@ -287,10 +287,6 @@ Reduction::Values Reduction::chunkAcrossLanes(Position p, Index first,
     };
     result = tree(0, 1);
   }
-  // What starts from its first term may be -0; what starts from 0 is not.
-  for (auto [r, f] : llvm::zip(result, folds))
-    if (isa<arith::AddFOp>(f.combine))
-      r = join(f, r, p.vector ? b.splat(f.neutral) : f.neutral);
   body.newPoint();
   return result;
 }

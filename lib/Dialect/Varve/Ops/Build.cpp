@@ -61,6 +61,9 @@ Value varve::mul(LocBuilder &b, Value x, double y) {
 Value varve::div(LocBuilder &b, Value x, Value y) {
   return DivOp::create(b, x, y);
 }
+Value varve::div(LocBuilder &b, Value x, double y) {
+  return DivOp::create(b, x, constantLike(b, x, y));
+}
 Value varve::neg(LocBuilder &b, Value x) { return NegOp::create(b, x); }
 Value varve::compare(LocBuilder &b, Value x, StringRef predicate, Value y) {
   return CompareOp::create(b, x, y, predicate);

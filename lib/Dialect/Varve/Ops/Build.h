@@ -35,6 +35,7 @@ mlir::Value sub(LocBuilder &b, mlir::Value x, mlir::Value y);
 mlir::Value mul(LocBuilder &b, mlir::Value x, mlir::Value y);
 mlir::Value mul(LocBuilder &b, mlir::Value x, double y);
 mlir::Value div(LocBuilder &b, mlir::Value x, mlir::Value y);
+mlir::Value div(LocBuilder &b, mlir::Value x, double y);
 mlir::Value neg(LocBuilder &b, mlir::Value x);
 mlir::Value compare(LocBuilder &b, mlir::Value x, llvm::StringRef predicate,
                     mlir::Value y);

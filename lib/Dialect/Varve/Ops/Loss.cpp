@@ -16,7 +16,7 @@ static Value everywhere(LocBuilder &b, Value scalar, Value like) {
 }
 /// The cotangent of each of n equal terms of a mean.
 static Value shareOf(LocBuilder &b, Value dLoss, Value like, double n) {
-  return everywhere(b, mul(b, dLoss, 1 / n), like);
+  return everywhere(b, div(b, dLoss, n), like);
 }
 
 // ---- cross_entropy ----

@@ -194,10 +194,10 @@ void NormalizeOp::buildVjp(LocBuilder &b, ArrayRef<Value> d,
     join(mul(b, spread(b, scale, x, axes), sub(b, centred, along)));
   }
   if (d[1])
-    join(spread(b, mul(b, d[1], 1 / n), x, axes));
+    join(spread(b, div(b, d[1], n), x, axes));
   if (d[2]) {
     Value away = sub(b, x, spread(b, getMean(), x, axes));
-    join(mul(b, spread(b, mul(b, d[2], 2 / n), x, axes), away));
+    join(mul(b, spread(b, div(b, mul(b, d[2], 2), n), x, axes), away));
   }
   dx[0] = total;
 }

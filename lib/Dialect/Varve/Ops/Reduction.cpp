@@ -114,6 +114,9 @@ Value varve::join(LocBuilder &b, Combiner kind, Type type, ArrayRef<Value> v) {
 
 TypedAttr varve::neutral(LocBuilder &b, Combiner kind, Type type) {
   Type element = signless(type);
+  if (auto real = dyn_cast<FloatType>(element); real && kind == Combiner::Sum)
+    return FloatAttr::get(
+        real, APFloat::getZero(real.getFloatSemantics(), /*Negative=*/true));
   if (kind == Combiner::Sum || kind == Combiner::Any)
     return b.getZeroAttr(element);
   if (kind == Combiner::Product || kind == Combiner::All)
@@ -241,7 +244,7 @@ void MeanOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
 }
 void MeanOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
                       MutableArrayRef<Value> dx) {
-  Value each = mul(b, dy[0], 1 / termsOf(getX(), getAxis()));
+  Value each = div(b, dy[0], termsOf(getX(), getAxis()));
   dx[0] = spread(b, each, getX(), getAxis());
 }
 
