@@ -59,9 +59,10 @@ enum varve_argument {
   VARVE_ARG_OUTPUT = 8,  /* result: a model output or `output` of `infer` */
   VARVE_ARG_LOSS = 9,    /* result: f32[], the sum of the losses */
   VARVE_ARG_LOSS_PART = 10, /* result: f32[], one named loss */
-  VARVE_ARG_METRIC = 11, /* result: f32[], a mean over the batch */
-  VARVE_ARG_FINITE = 12, /* result: bool[], the loss is finite */
-  VARVE_ARG_CHECK = 13,  /* result: bool[], what the name says holds */
+  VARVE_ARG_METRIC = 11,    /* result: f32[], a mean over the batch */
+  VARVE_ARG_FINITE = 12,    /* result: bool[], the loss is finite */
+  VARVE_ARG_CHECK = 13,     /* result: bool[], what the name says holds */
+  VARVE_ARG_COTANGENT = 14, /* of `gradients`: the weights of an output */
 };
 
 /* The team of threads that runs one call. The caller owns it; compiled code

@@ -44,7 +44,9 @@ enum varve_output {
 struct varve_function_request {
   /* "train_step", "eval_step", "infer", "infer_stored"; "train_batch" is a
    * step on batches that lie ready, "find_nan" one that names the first
-   * operation with a NaN (`operations` in the manifest). */
+   * operation with a NaN (`operations` in the manifest); "gradients" takes what
+   * "infer" takes and a cotangent for each of its outputs, and gives the
+   * gradients of its inputs. */
   const char *name;
   int64_t batch;    /* samples in a call; 0: as the file says, infer 1 */
 };
@@ -60,7 +62,7 @@ struct varve_given_input {
 struct varve_compile_request {
   int64_t size;     /* sizeof(struct varve_compile_request) */
   /* The model file; stands in diagnostics. One that ends in ".onnx" is an ONNX
-   * model, has no `text`, and only the function "infer". */
+   * model, has no `text`, and only the functions "infer" and "gradients". */
   const char *path;
   const char *text; /* its text, or null: it is read from `path` */
   const char *const *set; /* "KEY=EXPR", later ones win */

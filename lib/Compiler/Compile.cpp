@@ -66,6 +66,10 @@ compileFunctions(MLIRContext &context, const ImportRequest &import,
     own.findNan = named.consume_front("find_nan");
     if (own.findNan)
       request.function = "train_step" + named.str();
+    // "gradients" is "infer", which the pipeline turns round.
+    own.inputGradients = named == "gradients";
+    if (own.inputGradients)
+      request.function = "infer";
     Result<ImportedProgram> program = importProgram(context, request);
     if (!program)
       return program.error();
@@ -105,9 +109,11 @@ onnxRequestOf(const varve_compile_request &request) {
   }
   if (request.sets > 0)
     return Error{"an ONNX model has no settings", ErrorKind::Usage};
-  if (request.functions != 1 || StringRef(request.function->name) != "infer")
-    return Error{std::string("'") + request.function->name +
-                     "' of an ONNX model is not supported, only infer",
+  StringRef name = request.functions == 1 ? request.function->name : "";
+  if (name != "infer" && name != "gradients")
+    return Error{"'" + name.str() +
+                     "' of an ONNX model is not supported, only infer and "
+                     "gradients",
                  ErrorKind::Unsupported};
   return import;
 }
@@ -127,10 +133,14 @@ static Result<CompiledProgram> compileOnnx(MLIRContext &context,
   whole.files = std::move(model->files);
   whole.files.insert(whole.files.begin(), request.path);
   whole.specialized = std::move(model->specialized);
-  Result<ArtifactDescription> description = runPipeline(*whole.module, options);
+  PipelineOptions own = options;
+  own.inputGradients = StringRef(request.function->name) == "gradients";
+  Result<ArtifactDescription> description = runPipeline(*whole.module, own);
   if (!description)
     return description.error();
   whole.description = std::move(*description);
+  for (FunctionDescription &described : whole.description.functions)
+    described.name = request.function->name;
   return whole;
 }
 

@@ -185,6 +185,7 @@ static TensorDescription describe(DictionaryAttr info, Type type) {
                .Case("metric", VARVE_ARG_METRIC)
                .Case("finite", VARVE_ARG_FINITE)
                .Case("check", VARVE_ARG_CHECK)
+               .Case("cotangent", VARVE_ARG_COTANGENT)
                .Default(VARVE_ARG_INPUT);
   // Buffers are signless; the dictionary keeps the type of the language.
   auto stored = info.getAs<TypeAttr>("type");

@@ -49,6 +49,8 @@ void varve::addPhase(OpPassManager &pm, Phase phase,
   case Phase::Differentiate:
     pm.addNestedPass<ProgramOp>(createSetPrecision());
     pm.addNestedPass<ProgramOp>(createDifferentiate());
+    if (options.inputGradients)
+      pm.addNestedPass<ProgramOp>(createDifferentiateInputs());
     if (enabled("checkpoint-activations"))
       pm.addNestedPass<ProgramOp>(createCheckpointActivations());
     pm.addNestedPass<ProgramOp>(createFoldShards());
@@ -136,9 +138,12 @@ Result<ArtifactDescription> varve::runPipeline(ModuleOp module,
     addPhase(pm, phase, options);
     bool failed = false;
     std::string text = runCollecting(pm, module, failed);
+    // What is refused there is a gradient that an operation does not have.
     if (failed)
       return Error{text.empty() ? "phase " + nameOf(phase).str() + " failed"
-                                : text};
+                                : text,
+                   phase == Phase::Differentiate ? ErrorKind::Unsupported
+                                                 : ErrorKind::Input};
     if (phase == Phase::Plan)
       describeFunctions(module, description);
     if (options.afterPhase)

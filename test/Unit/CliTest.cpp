@@ -56,12 +56,12 @@ protected:
 TEST_F(Cli, HelpAndUsage) {
   EXPECT_EQ(varve("--help"), 0);
   EXPECT_NE(out.find("Exit status"), std::string::npos);
-  for (std::string verb : {"train", "eval", "run", "compile", "inspect",
-                           "bench", "fmt", "cache"}) {
+  for (std::string verb : {"train", "eval", "run", "gradients", "compile",
+                           "inspect", "bench", "fmt", "cache"}) {
     EXPECT_NE(out.find("  " + verb + " "), std::string::npos) << verb;
   }
-  for (std::string verb : {"train", "eval", "run", "compile", "inspect",
-                           "bench", "fmt", "cache"}) {
+  for (std::string verb : {"train", "eval", "run", "gradients", "compile",
+                           "inspect", "bench", "fmt", "cache"}) {
     EXPECT_EQ(varve(verb + " --help"), 0);
     EXPECT_NE(out.find("Examples:\n  varve " + verb), std::string::npos)
         << verb;

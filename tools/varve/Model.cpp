@@ -1,5 +1,6 @@
 // What the verbs that run a model share.
 #include "Model.h"
+#include "Support/Npy.h"
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -153,6 +154,71 @@ Result<Dataset> loadData(const DataSource &source, DataSplit split,
     for (const std::string &note : data->notes)
       fmt::print(stderr, "varve: warning: {}\n", note);
   return data;
+}
+
+Result<std::vector<NamedTensor>>
+readArrays(const std::string &flag, const std::vector<std::string> &texts) {
+  std::vector<NamedTensor> result;
+  for (const std::string &text : texts) {
+    size_t equal = text.find('=');
+    if (equal == std::string::npos || equal == 0)
+      return Error{fmt::format("{} takes NAME=FILE.npy, not '{}'", flag, text),
+                   ErrorKind::Usage};
+    auto value = readNpy(text.substr(equal + 1));
+    if (!value)
+      return value.error();
+    result.push_back({text.substr(0, equal), std::move(*value)});
+  }
+  return result;
+}
+
+/// Fills the buffer of an argument of `what`.
+static Status fill(Tensor &buffer, const varve_tensor_desc &desc,
+                   const TensorsByName &values, const char *what) {
+  auto found = values.find(desc.name);
+  if (found == values.end()) {
+    if (desc.kind != VARVE_ARG_INPUT)
+      return {};
+    return Error{fmt::format("{} '{}' ({}) is missing", what, desc.name,
+                             toString(buffer.type, buffer.shape))};
+  }
+  const Tensor &value = *found->second;
+  if (value.type != buffer.type || value.shape != buffer.shape)
+    return Error{fmt::format("{} '{}' is {}, the model takes {}", what,
+                             desc.name, toString(value.type, value.shape),
+                             toString(buffer.type, buffer.shape))};
+  buffer.data = value.data;
+  return {};
+}
+
+Result<std::vector<Tensor>> callFunction(Program &program,
+                                         const varve_function_desc &function,
+                                         const TensorsByName &inputs,
+                                         const TensorsByName &cotangents) {
+  std::vector<Tensor> buffers;
+  for (int64_t i = 0; i < function.inputs + function.results; ++i) {
+    const varve_tensor_desc &desc = function.args[i];
+    Tensor &buffer = buffers.emplace_back(
+        static_cast<DType>(desc.dtype),
+        std::vector<int64_t>(desc.shape, desc.shape + desc.rank));
+    Status filled;
+    if (desc.kind == VARVE_ARG_INPUT)
+      filled = fill(buffer, desc, inputs, "input");
+    if (desc.kind == VARVE_ARG_COTANGENT)
+      filled = fill(buffer, desc, cotangents, "cotangent");
+    if (!filled)
+      return filled.error();
+    if (buffer.data.empty())
+      buffer.data.resize(1); // an empty buffer still has its own address
+  }
+  std::vector<void *> args;
+  for (Tensor &buffer : buffers)
+    args.push_back(buffer.data.data());
+  program.call(function, args.data());
+  buffers.erase(buffers.begin(), buffers.begin() + function.inputs);
+  for (Tensor &buffer : buffers)
+    buffer.data.resize(size_t(buffer.elements()) * byteSize(buffer.type));
+  return buffers;
 }
 
 void showWarnings(const Model &model) {

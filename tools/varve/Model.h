@@ -53,6 +53,21 @@ openData(const ModelArgs &model, const DataArgs &args, const Manifest &manifest,
 Result<Dataset> loadData(const DataSource &source, DataSplit split,
                          const DataArgs &args);
 
+/// Reads each "NAME=FILE.npy" of a flag.
+Result<std::vector<NamedTensor>>
+readArrays(const std::string &flag, const std::vector<std::string> &texts);
+
+/// Tensors by the names of a function's arguments.
+using TensorsByName = std::map<std::string, const Tensor *>;
+
+/// Runs a function on its inputs and returns its results in order. Each input
+/// must be there, in its type and shape; a cotangent that is not there is zero,
+/// as is what is neither.
+Result<std::vector<Tensor>> callFunction(Program &program,
+                                         const varve_function_desc &function,
+                                         const TensorsByName &inputs,
+                                         const TensorsByName &cotangents = {});
+
 /// Shows the compiler's warnings on stderr, once.
 void showWarnings(const Model &model);
 

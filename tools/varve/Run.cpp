@@ -11,22 +11,6 @@
 namespace varve::cli {
 namespace {
 
-Result<std::vector<NamedTensor>>
-readInputs(const std::vector<std::string> &inputs) {
-  std::vector<NamedTensor> result;
-  for (const std::string &input : inputs) {
-    size_t equal = input.find('=');
-    if (equal == std::string::npos || equal == 0)
-      return Error{fmt::format("--input takes NAME=FILE.npy, not '{}'", input),
-                   ErrorKind::Usage};
-    auto value = readNpy(input.substr(equal + 1));
-    if (!value)
-      return value.error();
-    result.push_back({input.substr(0, equal), std::move(*value)});
-  }
-  return result;
-}
-
 // The likeliest class of the first samples, by name.
 void showLabels(const NamedTensor &output,
                 const std::vector<std::string> &labels) {
@@ -50,7 +34,7 @@ int runRun(const RunArgs &args) {
     return runOnnx(args);
   if (args.format != "npy")
     return fail({"--format is for ONNX models", ErrorKind::Usage});
-  auto inputs = readInputs(args.inputs);
+  auto inputs = readArrays("--input", args.inputs);
   if (!inputs)
     return fail(inputs.error());
   std::vector<ArrayView> views;

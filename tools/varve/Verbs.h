@@ -43,6 +43,14 @@ int runRun(const RunArgs &args);
 /// The same for an ONNX model.
 int runOnnx(const RunArgs &args);
 
+struct GradientsArgs {
+  ModelArgs model;
+  std::string weights, outputDir;
+  std::vector<std::string> inputs, cotangents; ///< "NAME=x.npy", x.pb of ONNX
+  std::string format = "npy";
+};
+int runGradients(const GradientsArgs &args);
+
 struct GenerateArgs {
   ModelArgs model;
   std::string weights, tokenizer, prompt;

@@ -160,6 +160,29 @@ void addEval(CLI::App &app, std::function<int()> &action) {
       ->check(CLI::PositiveNumber);
 }
 
+/// Of the verbs that take arrays and give arrays.
+void addValueFlags(CLI::App &verb, const ModelArgs &model, std::string &weights,
+                   std::vector<std::string> &inputs, std::string &format,
+                   std::string &outputDir) {
+  auto *weightsFlag = verb.add_option("--weights", weights, "the weights")
+                          ->type_name("W.safetensors");
+  auto *inputsFlag = verb.add_option("--input", inputs, "an input of the model")
+                         ->type_name("NAME=x.{npy,pb}")
+                         ->take_all()
+                         ->expected(1);
+  verb.add_option("--format", format, "of the files of an ONNX model")
+      ->check(CLI::IsMember({"npy", "pb"}))
+      ->capture_default_str();
+  verb.add_option("--output-dir", outputDir, "where the files go")
+      ->type_name("DIR")
+      ->required();
+  verb.parse_complete_callback([&model, weightsFlag, inputsFlag] {
+    for (CLI::Option *option : {weightsFlag, inputsFlag})
+      if (!isOnnx(model.file) && option->count() == 0)
+        throw CLI::RequiredError(option->get_name());
+  });
+}
+
 void addRun(CLI::App &app, std::function<int()> &action) {
   static RunArgs args;
   CLI::App *verb = addVerb(
@@ -174,25 +197,32 @@ void addRun(CLI::App &app, std::function<int()> &action) {
       "OptionalProto.",
       [] { return runRun(args); });
   addModelFlags(*verb, args.model, /*json=*/false);
-  auto *weights = verb->add_option("--weights", args.weights, "the weights")
-                      ->type_name("W.safetensors");
-  auto *inputs =
-      verb->add_option("--input", args.inputs, "an input of the model")
-          ->type_name("NAME=x.{npy,pb}")
-          ->take_all()
-          ->expected(1);
-  verb->add_option("--format", args.format, "of the outputs of an ONNX model")
-      ->check(CLI::IsMember({"npy", "pb"}))
-      ->capture_default_str();
-  verb->parse_complete_callback([weights, inputs] {
-    for (CLI::Option *option : {weights, inputs})
-      if (!isOnnx(args.model.file) && option->count() == 0)
-        throw CLI::RequiredError(option->get_name());
-  });
+  addValueFlags(*verb, args.model, args.weights, args.inputs, args.format,
+                args.outputDir);
   verb->add_flag("--no-prepare", args.noPrepare,
                  "straight in, also where both types are the same");
-  verb->add_option("--output-dir", args.outputDir, "where the outputs go")
-      ->type_name("DIR")
+}
+
+void addGradients(CLI::App &app, std::function<int()> &action) {
+  static GradientsArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "gradients", "Differentiate a model by its inputs",
+      "  varve gradients mnist_mlp.varve --weights mnist_mlp.safetensors \\\n"
+      "        --input image=x.npy --cotangent logits=dy.npy --output-dir out\n"
+      "  varve gradients resnet.onnx --input data=x.npy --cotangent y=dy.npy "
+      "\\\n"
+      "        --output-dir out\n"
+      "Writes the gradient of sum(cotangent * output) for each input of "
+      "floats, under\nthe input's name. An output without a cotangent counts "
+      "nothing.",
+      [] { return runGradients(args); });
+  addModelFlags(*verb, args.model, /*json=*/false);
+  addValueFlags(*verb, args.model, args.weights, args.inputs, args.format,
+                args.outputDir);
+  verb->add_option("--cotangent", args.cotangents, "the weights of an output")
+      ->type_name("NAME=x.{npy,pb}")
+      ->take_all()
+      ->expected(1)
       ->required();
 }
 
@@ -431,6 +461,7 @@ int run(int argc, char **argv) {
   addTrain(app, action);
   addEval(app, action);
   addRun(app, action);
+  addGradients(app, action);
   addGenerate(app, action);
   addCompile(app, action);
   addCheck(app, action);

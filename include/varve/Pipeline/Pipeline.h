@@ -41,6 +41,7 @@ struct PipelineOptions {
   bool verify = false;     ///< after each pass; tests turn it on
   bool guardArena = false; ///< each buffer on pages of its own
   bool findNan = false;    ///< results that name the first operation with a NaN
+  bool inputGradients = false; ///< functions give those, not their results
   std::string reproducer;  ///< written when a pass fails; empty: none
   /// Called after each phase.
   std::function<void(Phase, mlir::ModuleOp)> afterPhase;

@@ -92,6 +92,27 @@ def Differentiate : Pass<"varve-differentiate", "::varve::ProgramOp"> {
   let dependentDialects = ["::varve::VarveDialect"];
 }
 
+def DifferentiateInputs : Pass<"varve-differentiate-inputs", "::varve::ProgramOp"> {
+  let summary = "make functions give the gradients of their inputs";
+  let description = [{
+    Each function becomes its pullback: it takes a cotangent for every result of
+    floats, and gives, for every input of floats on which such a result depends,
+    d(sum of cotangent * result) / d(input). State is read only.
+
+    ```mlir
+    varve.func @infer(%x: T {kind = "input", name = "x"})
+        -> ({kind = "output", name = "y"})
+    =>
+    varve.func @infer(%x: T {kind = "input", name = "x"},
+                      %dy: U {kind = "cotangent", name = "y"})
+        -> ({kind = "output", name = "x"})
+    ```
+
+    Invariant: every result is the gradient of the input that it is named after.
+  }];
+  let dependentDialects = ["::varve::VarveDialect"];
+}
+
 def CheckpointActivations : Pass<"varve-checkpoint-activations", "::varve::ProgramOp"> {
   let summary = "make activations again where they do not fit";
   let description = [{

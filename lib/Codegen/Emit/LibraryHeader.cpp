@@ -119,6 +119,8 @@ std::string meaning(const TensorDescription &t) {
     return "result: whether the loss is finite";
   case VARVE_ARG_CHECK:
     return "result: whether what its name says holds";
+  case VARVE_ARG_COTANGENT:
+    return "the weights of an output in the sum that is differentiated";
   }
   return "";
 }

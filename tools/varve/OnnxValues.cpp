@@ -1,0 +1,189 @@
+// Values of ONNX models between files and programs.
+#include "OnnxValues.h"
+#include "Support/File.h"
+#include "Support/Npy.h"
+#include <filesystem>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace varve::cli {
+namespace {
+
+namespace fs = std::filesystem;
+using onnx::Element;
+using onnx::HostValue;
+
+std::string typeOf(const HostValue &value) {
+  if (value.kind == HostValue::Kind::Tensor)
+    return fmt::format("{}[{}]", nameOf(value.tensor.type),
+                       fmt::join(value.tensor.dims, ", "));
+  std::string text =
+      value.kind == HostValue::Kind::Sequence ? "sequence(" : "optional(";
+  for (const HostValue &item : value.items)
+    text += typeOf(item) + ";";
+  return text + ")";
+}
+
+Result<HostValue> readValue(const std::string &path, const onnx::TypeInfo &type,
+                            const std::string &name) {
+  if (fs::path(path).extension() != ".npy") {
+    auto bytes = readFile(path);
+    if (!bytes)
+      return bytes.error();
+    return onnx::parseValue(*bytes, type, path);
+  }
+  auto array = readNpy(path);
+  if (!array)
+    return array.error();
+  onnx::TensorData tensor;
+  tensor.name = name;
+  tensor.type = onnx::elementOf(array->type);
+  tensor.dims = array->shape;
+  tensor.value = std::move(*array);
+  return HostValue::of(std::move(tensor));
+}
+
+void flatten(const HostValue &value, const std::string &name,
+             TensorsByName &to) {
+  if (value.kind == HostValue::Kind::Tensor)
+    to[name] = &value.tensor.value;
+  for (size_t i = 0; i < value.items.size(); ++i)
+    flatten(value.items[i], fmt::format("{}[{}]", name, i), to);
+}
+
+Status fillWeights(Program &program, const onnx::Model &model) {
+  std::map<std::string_view, const Tensor *> weights;
+  for (const onnx::TensorData &tensor : model.graph.initializers)
+    weights[tensor.name] = &tensor.value;
+  const varve_artifact &artifact = program.artifact();
+  for (int64_t i = 0; i < artifact.states; ++i) {
+    auto found = weights.find(artifact.state[i].name);
+    if (found == weights.end())
+      return Error{fmt::format("the model has no initializer '{}'",
+                               artifact.state[i].name)};
+    if (Status set = program.importState(i, *found->second); !set)
+      return set.error();
+  }
+  return {};
+}
+
+/// A file for an output, in folders if its name has slashes; never outside.
+std::string fileOf(const std::string &folder, const std::string &name,
+                   const char *ending) {
+  fs::path path = folder;
+  for (const fs::path &part : fs::path("./" + name)) {
+    if (part == ".")
+      continue;
+    path /= part == ".." || part.empty() || part == "/" ? "_" : part;
+  }
+  return path.string() + ending;
+}
+
+Status writeArrays(const std::string &folder, const std::string &name,
+                   const HostValue &value) {
+  if (value.kind != HostValue::Kind::Tensor) {
+    for (size_t i = 0; i < value.items.size(); ++i)
+      if (Status written = writeArrays(folder, fmt::format("{}.{}", name, i),
+                                       value.items[i]);
+          !written)
+        return written;
+    return {};
+  }
+  if (value.tensor.type == Element::String)
+    return Error{fmt::format("output '{}' is of strings, which .npy files do "
+                             "not hold; --format pb does",
+                             name),
+                 ErrorKind::Unsupported};
+  std::string path = fileOf(folder, name, ".npy");
+  if (Status made = makeFolders(fs::path(path).parent_path().string()); !made)
+    return made;
+  if (Status written = writeNpy(path, value.tensor.value); !written)
+    return written;
+  fmt::print("{} {}\n", path, typeOf(value));
+  return {};
+}
+
+} // namespace
+
+Result<std::vector<OnnxValue>>
+readOnnxValues(const std::string &flag, const std::vector<std::string> &texts,
+               const std::string &what,
+               const std::vector<onnx::ValueInfo> &known) {
+  std::vector<OnnxValue> result;
+  for (const std::string &text : texts) {
+    size_t equal = text.find('=');
+    if (equal == std::string::npos || equal == 0)
+      return Error{fmt::format("{} takes NAME=FILE, not '{}'", flag, text),
+                   ErrorKind::Usage};
+    // Names of ONNX may have a `=`.
+    const onnx::ValueInfo *info = nullptr;
+    std::vector<std::string> names;
+    for (const onnx::ValueInfo &each : known) {
+      names.push_back(each.name);
+      if (text.rfind(each.name + "=", 0) == 0 &&
+          (!info || info->name.size() < each.name.size()))
+        info = &each;
+    }
+    if (!info)
+      return Error{fmt::format("the model has no {} '{}'; it has: {}", what,
+                               text.substr(0, equal), fmt::join(names, ", "))};
+    auto value =
+        readValue(text.substr(info->name.size() + 1), info->type, info->name);
+    if (!value)
+      return value.error();
+    result.push_back({info->name, std::move(*value)});
+  }
+  return result;
+}
+
+TensorsByName tensorsOf(const std::vector<OnnxValue> &values) {
+  TensorsByName tensors;
+  for (const OnnxValue &each : values)
+    flatten(each.value, each.name, tensors);
+  return tensors;
+}
+
+Result<Program> openOnnx(const ModelArgs &args, const onnx::Model &model,
+                         const std::vector<OnnxValue> &inputs,
+                         const std::string &function) {
+  CompileOptions options;
+  options.path = args.file;
+  options.disabledPasses = args.disabledPasses;
+  // `--dim`, which came as a setting.
+  constexpr std::string_view dim = "dim.";
+  for (const std::string &set : args.sets)
+    (set.rfind(dim, 0) == 0 ? options.dims : options.sets)
+        .push_back(set.rfind(dim, 0) == 0 ? set.substr(dim.size()) : set);
+  for (const OnnxValue &each : inputs)
+    options.inputs.push_back({each.name, typeOf(each.value),
+                              onnx::serializeValue(each.value, each.name)});
+  auto opened = Artifacts::open(std::move(options));
+  if (!opened)
+    return opened.error();
+  auto artifacts = std::make_shared<Artifacts>(std::move(*opened));
+  auto source = [artifacts](const ArtifactRequest &request) {
+    return artifacts->get(request.function, request.batches);
+  };
+  auto program = Program::open(source, args.threads, {function, {1}});
+  if (!program)
+    return program.error();
+  if (Status filled = fillWeights(*program, model); !filled)
+    return filled.error();
+  return program;
+}
+
+Status writeOnnxValue(const std::string &folder, const std::string &format,
+                      const std::string &name, const HostValue &value) {
+  if (format == "npy")
+    return writeArrays(folder, name, value);
+  std::string path = fileOf(folder, name, ".pb");
+  if (Status made = makeFolders(fs::path(path).parent_path().string()); !made)
+    return made;
+  if (Status written = writeFile(path, {onnx::serializeValue(value, name)});
+      !written)
+    return written;
+  fmt::print("{} {}\n", path, typeOf(value));
+  return {};
+}
+
+} // namespace varve::cli
