@@ -163,6 +163,15 @@ std::optional<SmallVector<double>> Call::reals(const std::string &name) {
   return SmallVector<double>(found->floats.begin(), found->floats.end());
 }
 
+std::optional<std::vector<std::string>> Call::texts(const std::string &name) {
+  const NodeAttribute *found = attribute(name);
+  if (!found)
+    return std::nullopt;
+  if (!isOf(*found, NodeAttribute::Kind::Strings))
+    fail("attribute '" + name + "' is no list of strings");
+  return found->strings;
+}
+
 std::optional<Ints> Call::listOrInput(const std::string &name, size_t i) {
   if (hasAttribute(name))
     return list(name);
@@ -216,21 +225,29 @@ Value Call::broadcast(Value x, ArrayRef<int64_t> shape) {
   return make("broadcast", x, {{"shape", shape}});
 }
 
-Ints Call::commonShape(ValueRange values) {
+Ints Call::commonShape(ValueRange values) const {
+  SmallVector<ArrayRef<int64_t>> shapes;
+  for (Value value : values)
+    shapes.push_back(shapeOf(value));
+  return commonShape(shapes);
+}
+
+static std::string shapeText(ArrayRef<int64_t> shape) {
+  auto sizes =
+      llvm::map_range(shape, [](int64_t s) { return std::to_string(s); });
+  return "[" + llvm::join(sizes, ", ") + "]";
+}
+
+Ints Call::commonShape(ArrayRef<ArrayRef<int64_t>> shapes) const {
   Ints shape;
-  for (Value value : values) {
-    ArrayRef<int64_t> own = shapeOf(value);
+  for (ArrayRef<int64_t> own : shapes) {
     if (own.size() > shape.size())
       shape.insert(shape.begin(), own.size() - shape.size(), 1);
     size_t shift = shape.size() - own.size();
     for (size_t i = 0; i < own.size(); ++i) {
       int64_t &size = shape[shift + i];
       if (size != own[i] && size != 1 && own[i] != 1)
-        fail("shapes [" +
-             llvm::join(llvm::map_range(
-                            shape, [](int64_t s) { return std::to_string(s); }),
-                        ", ") +
-             "] and " + describe(Datum::of(value, Element::Undefined)) +
+        fail("shapes " + shapeText(shape) + " and " + shapeText(own) +
              " do not fit together");
       if (size == 1)
         size = own[i];
@@ -255,6 +272,28 @@ Value Call::slice(Value x, int64_t axis, int64_t begin, int64_t end) {
   from[size_t(axis)] = begin;
   to[size_t(axis)] = end;
   return make("slice", x, {{"begin", from}, {"end", to}, {"step", step}});
+}
+
+Value Call::clamp(Value x, double low, double high) {
+  x = make("maximum", {x, constantLike(b, x, low)});
+  return make("minimum", {x, constantLike(b, x, high)});
+}
+
+Value Call::perChannel(Value numbers, Value x) {
+  if (rankOf(x) < 2)
+    fail("there are no channels");
+  Ints shape(size_t(rankOf(x)), 1);
+  shape[1] = shapeOf(x)[1];
+  return reshape(numbers, shape);
+}
+
+Value Call::flatten(Value x) {
+  int64_t rank = rankOf(x), at = integer("axis", 1);
+  at = at == rank ? rank : axis(at, rank);
+  int64_t before = 1, after = 1;
+  for (auto [i, size] : llvm::enumerate(shapeOf(x)))
+    (int64_t(i) < at ? before : after) *= size;
+  return reshape(x, {before, after});
 }
 
 int64_t Call::axis(int64_t axis, int64_t rank) const {

@@ -16,6 +16,8 @@ class Importer;
 using Ints = llvm::SmallVector<int64_t>;
 using Values = llvm::SmallVector<mlir::Value>;
 
+inline int64_t rankOf(mlir::Value x) { return int64_t(shapeOf(x).size()); }
+
 /// An attribute of an operation of the dialect. What it is made of says which
 /// kind it is.
 struct Named {
@@ -117,6 +119,7 @@ public:
                    std::optional<std::string> otherwise = std::nullopt);
   std::optional<Ints> list(const std::string &name);
   std::optional<llvm::SmallVector<double>> reals(const std::string &name);
+  std::optional<std::vector<std::string>> texts(const std::string &name);
   /// Takes note of an attribute that changes nothing here.
   void ignore(const std::string &name) { asked.insert(name); }
   /// An attribute of earlier opsets that became input i, if either is there.
@@ -142,7 +145,8 @@ public:
   /// Repeats x along new leading axes and axes of size 1 (NumPy's rule).
   mlir::Value broadcast(mlir::Value x, llvm::ArrayRef<int64_t> shape);
   /// The shape that all broadcast to.
-  Ints commonShape(mlir::ValueRange values);
+  Ints commonShape(mlir::ValueRange values) const;
+  Ints commonShape(llvm::ArrayRef<llvm::ArrayRef<int64_t>> shapes) const;
   /// An elementwise operation after broadcasting all operands.
   mlir::Value elementwise(llvm::StringRef name, mlir::ValueRange operands,
                           llvm::ArrayRef<Named> attributes = {});
@@ -153,9 +157,21 @@ public:
     return make("transpose", x, {{"perm", perm}});
   }
   mlir::Value slice(mlir::Value x, int64_t axis, int64_t begin, int64_t end);
+  /// x held between two numbers.
+  mlir::Value clamp(mlir::Value x, double low, double high);
+  /// Numbers, one for each channel of x (axis 1), that broadcast to x.
+  mlir::Value perChannel(mlir::Value numbers, mlir::Value x);
+  /// A matrix: the axes before attribute `axis`, 1 if it is not said, and those
+  /// from it on.
+  mlir::Value flatten(mlir::Value x);
 
   /// An axis counted from the end if negative, held to the rank.
   int64_t axis(int64_t axis, int64_t rank) const;
+  /// The axis of x that attribute `axis` names.
+  int64_t axisOf(mlir::Value x,
+                 std::optional<int64_t> otherwise = std::nullopt) {
+    return axis(integer("axis", otherwise), rankOf(x));
+  }
   /// The same for several, in ascending order.
   Ints axes(llvm::ArrayRef<int64_t> axes, int64_t rank) const;
 
@@ -210,6 +226,7 @@ llvm::ArrayRef<Operator> activationOperators();
 llvm::ArrayRef<Operator> attentionOperators();
 llvm::ArrayRef<Operator> bitOperators();
 llvm::ArrayRef<Operator> castOperators();
+llvm::ArrayRef<Operator> classicOperators();
 llvm::ArrayRef<Operator> controlOperators();
 llvm::ArrayRef<Operator> cutOperators();
 llvm::ArrayRef<Operator> firstOperators();
@@ -217,8 +234,10 @@ llvm::ArrayRef<Operator> gatherOperators();
 llvm::ArrayRef<Operator> logicOperators();
 llvm::ArrayRef<Operator> lossOperators();
 llvm::ArrayRef<Operator> normalizeAxesOperators();
+llvm::ArrayRef<Operator> optimizerOperators();
 llvm::ArrayRef<Operator> orderOperators();
 llvm::ArrayRef<Operator> quantizeOperators();
+llvm::ArrayRef<Operator> randomOperators();
 llvm::ArrayRef<Operator> recurrentOperators();
 llvm::ArrayRef<Operator> reduceOperators();
 llvm::ArrayRef<Operator> resizeOperators();
@@ -227,6 +246,7 @@ llvm::ArrayRef<Operator> scatterOperators();
 llvm::ArrayRef<Operator> selectOperators();
 llvm::ArrayRef<Operator> sequenceOperators();
 llvm::ArrayRef<Operator> signalOperators();
+llvm::ArrayRef<Operator> stringOperators();
 llvm::ArrayRef<Operator> unpoolOperators();
 
 } // namespace varve::onnx

@@ -9,6 +9,11 @@ namespace varve::onnx {
 
 /// Graphs inside graphs and functions inside functions.
 static constexpr int maxDepth = 100;
+/// Nodes that run, in all: a few functions that call each other twice, or loops
+/// in loops, are short and make more than any memory holds.
+static constexpr int64_t maxNodes = int64_t(1) << 18;
+/// What is said about a model.
+static constexpr size_t maxErrors = 1000;
 
 // ---- data ----
 
@@ -99,6 +104,8 @@ const Datum *Scope::find(const std::string &name) const {
 // ---- diagnostics ----
 
 void Importer::error(const std::string &message, bool unsupported) {
+  if (errorsEnd || errors.size() == maxErrors)
+    return;
   errors.push_back(request.path + ": error: " + message);
   onlyRefusals &= unsupported;
 }
@@ -130,7 +137,13 @@ const Function *Importer::findFunction(const Node &node) const {
 void Importer::checkOperator(const Node &node, const Opsets &opsets,
                              int depth) {
   if (const Function *function = findFunction(node)) {
-    checkOperators(function->nodes, function->opsets, depth + 1);
+    auto [checked, isNew] = checkedFunctions.emplace(function, false);
+    if (isNew) {
+      checkOperators(function->nodes, function->opsets, depth + 1);
+      checkedFunctions[function] = true;
+    } else if (!checked->second) {
+      error(node, "function '" + function->name + "' calls itself");
+    }
     return;
   }
   auto opset = opsets.find(node.domain);
@@ -147,8 +160,7 @@ void Importer::checkOperator(const Node &node, const Opsets &opsets,
 bool Importer::checkOperators(const std::vector<Node> &nodes,
                               const Opsets &opsets, int depth) {
   if (depth > maxDepth) {
-    error("graphs and functions are nested too deep, or a function calls "
-          "itself");
+    error("graphs and functions are nested too deep");
     return false;
   }
   for (const Node &node : nodes) {
@@ -157,8 +169,7 @@ bool Importer::checkOperators(const std::vector<Node> &nodes,
       if (attribute.graph &&
           !checkOperators(attribute.graph->nodes, opsets, depth + 1))
         return false;
-    constexpr size_t many = 1000;
-    if (errors.size() > many)
+    if (errors.size() == maxErrors)
       return false;
   }
   return true;
@@ -235,6 +246,15 @@ std::vector<Datum> Importer::runGraph(const Graph &graph,
 void Importer::runNodes(const std::vector<Node> &nodes, Scope &scope) {
   const Scope *before = current;
   for (const Node &node : nodes) {
+    if (nodesRun == maxNodes) {
+      error("models of more than " + std::to_string(maxNodes) +
+                " nodes, those in functions and loops each time that they run, "
+                "are not supported",
+            /*unsupported=*/true);
+      errorsEnd = true;
+      break;
+    }
+    ++nodesRun;
     current = &scope;
     runNode(node, scope);
   }

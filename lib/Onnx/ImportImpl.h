@@ -95,7 +95,12 @@ private:
   std::set<std::string> specialized;
   int64_t spent = 0;
 
+  /// Functions whose operators were looked at, and whether to the end.
+  std::map<const Function *, bool> checkedFunctions;
+  int64_t nodesRun = 0;
+
   std::vector<std::string> errors;
+  bool errorsEnd = false; ///< nothing that follows is worth saying
   bool onlyRefusals = true;
 };
 

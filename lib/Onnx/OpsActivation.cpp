@@ -29,10 +29,15 @@ void pRelu(Call &c) {
   c.give(select(c.b, below(c, x, 0), slope, x));
 }
 
+/// exp(x) - 1 of what is below 0. Elsewhere 0, not infinite: the slope there
+/// would be, too, and times 0 no number.
+Value expm1Below(Call &c, Value x) {
+  return c.make("expm1", c.make("minimum", {x, like(c, x, 0)}));
+}
+
 /// x, and below 0 alpha (exp(x) - 1).
 Value elu(Call &c, Value x, double alpha) {
-  Value less = mul(c.b, c.make("expm1", x), alpha);
-  return select(c.b, below(c, x, 0), less, x);
+  return select(c.b, below(c, x, 0), mul(c.b, expm1Below(c, x), alpha), x);
 }
 
 void elu(Call &c) { c.give(elu(c, c.in(0), c.real("alpha", 1))); }
@@ -45,14 +50,13 @@ void selu(Call &c) {
 void celu(Call &c) {
   Value x = c.in(0);
   double alpha = c.real("alpha", 1);
-  Value less = c.make("expm1", div(c.b, x, like(c, x, alpha)));
+  Value less = expm1Below(c, div(c.b, x, like(c, x, alpha)));
   c.give(select(c.b, below(c, x, 0), mul(c.b, less, alpha), x));
 }
 
 Value hardSigmoid(Call &c, Value x, double alpha, double beta) {
   Value y = add(c.b, mul(c.b, x, alpha), like(c, x, beta));
-  y = c.make("maximum", {y, like(c, x, 0)});
-  return c.make("minimum", {y, like(c, x, 1)});
+  return c.clamp(y, 0, 1);
 }
 
 void hardSigmoid(Call &c) {
@@ -74,10 +78,15 @@ void mish(Call &c) {
   c.give(c.make("mul", {x, c.make("tanh", c.make("softplus", x))}));
 }
 
-void swish(Call &c) {
-  Value x = c.in(0), scaled = mul(c.b, x, c.real("alpha", 1));
-  c.give(c.make("mul", {x, c.make("sigmoid", scaled)}));
+Value swish(Call &c, Value x) {
+  Value scaled = mul(c.b, x, c.real("alpha", 1));
+  return c.make("mul", {x, c.make("sigmoid", scaled)});
 }
+
+void swish(Call &c) { c.give(swish(c, c.in(0))); }
+
+/// Input 1 through a gate.
+void swiGlu(Call &c) { c.give(c.make("mul", {swish(c, c.in(0)), c.in(1)})); }
 
 void softsign(Call &c) {
   Value x = c.in(0), size = c.make("abs", x);
@@ -135,15 +144,24 @@ Value withSign(Call &c, Value x, Value y) {
   return select(c.b, below(c, y, 0), neg(c.b, x), x);
 }
 
+/// |x| with the slope 1 at 0, as odd functions of it want.
+Value sizeOf(Call &c, Value x) { return withSign(c, x, x); }
+
+/// f(x) where the condition holds, f(1) elsewhere: no slope that is infinite
+/// reaches what is selected later.
+Value onlyWhere(Call &c, Value condition, Value x) {
+  return select(c.b, condition, x, like(c, x, 1));
+}
+
 /// Moshier's Cephes: a quotient of polynomials around 0, into which larger
 /// arguments are turned.
 Value arctangent(Call &c, Value x) {
-  Value a = c.make("abs", x), one = like(c, x, 1);
+  Value a = sizeOf(c, x), one = like(c, x, 1);
   Value far = compare(c.b, a, "gt", like(c, x, 2.41421356237309504880));
   Value middle = compare(c.b, a, "gt", like(c, x, 0.66));
   Value t = select(c.b, middle, div(c.b, sub(c.b, a, one), add(c.b, a, one)),
                    a);
-  t = select(c.b, far, neg(c.b, div(c.b, one, a)), t);
+  t = select(c.b, far, neg(c.b, div(c.b, one, onlyWhere(c, far, a))), t);
   Value from = select(c.b, middle, like(c, x, M_PI_4), like(c, x, 0));
   from = select(c.b, far, like(c, x, M_PI_2), from);
   Value z = mul(c.b, t, t);
@@ -180,11 +198,11 @@ std::pair<Value, Value> halves(Call &c, Value a) {
 }
 
 Value hyperbolicSine(Call &c, Value x) {
-  Value a = c.make("abs", x), m = c.make("expm1", a);
+  Value a = sizeOf(c, x), isNear = below(c, a, 1);
+  Value m = c.make("expm1", onlyWhere(c, isNear, a));
   auto [up, down] = halves(c, a);
   Value near = add(c.b, m, div(c.b, m, add(c.b, m, like(c, x, 1))));
-  Value y = select(c.b, below(c, a, 1), mul(c.b, near, 0.5),
-                   sub(c.b, up, down));
+  Value y = select(c.b, isNear, mul(c.b, near, 0.5), sub(c.b, up, down));
   return withSign(c, y, x);
 }
 
@@ -193,29 +211,36 @@ Value hyperbolicCosine(Call &c, Value x) {
   return add(c.b, up, down);
 }
 
-/// log(2 x) where x * x might be too large: 1 adds nothing to it there.
-Value orLogOfDouble(Call &c, Value y, Value x) {
-  Value far = add(c.b, c.make("log", x), like(c, x, M_LN2));
-  return select(c.b, compare(c.b, x, "gt", like(c, x, 1e8)), far, y);
+/// f(x), and log(2 x) where x * x might be too large: 1 adds nothing to it
+/// there.
+template <class F> Value orLogOfDouble(Call &c, Value x, F f) {
+  Value near = compare(c.b, x, "le", like(c, x, 1e8));
+  Value far = compare(c.b, x, "gt", like(c, x, 1e8));
+  Value y = f(onlyWhere(c, near, x));
+  Value logarithm = c.make("log", onlyWhere(c, far, x));
+  return select(c.b, far, add(c.b, logarithm, like(c, x, M_LN2)), y);
 }
 
 Value areaSine(Call &c, Value x) {
-  Value a = c.make("abs", x), square = mul(c.b, a, a), one = like(c, x, 1);
-  Value root = c.make("sqrt", add(c.b, square, one));
-  Value more = div(c.b, square, add(c.b, one, root));
-  Value y = c.make("log1p", add(c.b, a, more));
-  return withSign(c, orLogOfDouble(c, y, a), x);
+  Value y = orLogOfDouble(c, sizeOf(c, x), [&](Value a) {
+    Value square = mul(c.b, a, a), one = like(c, x, 1);
+    Value root = c.make("sqrt", add(c.b, square, one));
+    Value more = div(c.b, square, add(c.b, one, root));
+    return c.make("log1p", add(c.b, a, more));
+  });
+  return withSign(c, y, x);
 }
 
 Value areaCosine(Call &c, Value x) {
-  Value t = sub(c.b, x, like(c, x, 1));
-  Value root =
-      c.make("sqrt", mul(c.b, t, add(c.b, t, like(c, x, 2))));
-  return orLogOfDouble(c, c.make("log1p", add(c.b, t, root)), x);
+  return orLogOfDouble(c, x, [&](Value x) {
+    Value t = sub(c.b, x, like(c, x, 1));
+    Value root = c.make("sqrt", mul(c.b, t, add(c.b, t, like(c, x, 2))));
+    return c.make("log1p", add(c.b, t, root));
+  });
 }
 
 Value areaTangent(Call &c, Value x) {
-  Value a = c.make("abs", x);
+  Value a = sizeOf(c, x);
   Value ratio = div(c.b, mul(c.b, a, 2), sub(c.b, like(c, x, 1), a));
   return withSign(c, mul(c.b, c.make("log1p", ratio), 0.5), x);
 }
@@ -243,6 +268,7 @@ ArrayRef<Operator> activationOperators() {
       {"Shrink", 9, shrink},
       {"Sinh", 9, function<hyperbolicSine>},
       {"Softsign", 1, softsign},
+      {"SwiGLU", 28, swiGlu},
       {"Swish", 24, swish},
       {"Tan", 7, function<tangent>},
       {"ThresholdedRelu", 10, thresholdedRelu},

@@ -1,6 +1,7 @@
 // Attention over keys, and the rotation of positions that comes before it.
 #include "Onnx/Convert.h"
 #include "Onnx/ImportImpl.h"
+#include "Onnx/Indices.h"
 #include <cmath>
 
 using namespace mlir;
@@ -54,16 +55,10 @@ struct Parts {
   int64_t keys() const { return shapeOf(k)[2]; }
 };
 
-Value positions(Call &c, ArrayRef<int64_t> shape, int64_t axis) {
-  return c.make("iota", {},
-                {{"shape", shape}, {"axis", axis},
-                 {"dtype", c.b.getI64Type()}});
-}
-
 Value readMask(Call &c, const Parts &p, Type element) {
   Value mask = c.in(3);
   bool isBool = typeOf(mask).getElementType().isInteger(1);
-  int64_t rank = int64_t(shapeOf(mask).size());
+  int64_t rank = rankOf(mask);
   if (rank < 1)
     c.fail("the mask has rank 0");
   if (!isBool)
@@ -90,7 +85,7 @@ Value buildBias(Call &c, const Parts &p) {
   if (c.has(3))
     join(readMask(c, p, element));
   Ints square = {1, 1, p.queries(), p.keys()};
-  Value query = positions(c, square, 2), key = positions(c, square, 3);
+  Value query = indicesAlong(c, square, 2), key = indicesAlong(c, square, 3);
   int64_t left = c.integer("left_window_size", -1);
   int64_t right = c.integer("right_window_size", -1);
   if (left < -1 || right < -1)
@@ -175,7 +170,7 @@ Value weigh(Call &c, Value scores, Value bias) {
   x = c.cast(c.make("softmax", x, {{"axis", -1}}), element);
   if (!bias)
     return x;
-  int64_t last = int64_t(shapeOf(bias).size()) - 1;
+  int64_t last = rankOf(bias) - 1;
   Value most = c.make("max", bias, {{"axis", Ints{last}}, {"keepdims", true}});
   Value none = compare(c.b, most, "eq", constantLike(c.b, most, -INFINITY));
   return c.make("where", {c.broadcast(none, shapeOf(x)),

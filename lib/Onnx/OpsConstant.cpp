@@ -16,6 +16,17 @@ void constant(Call &c) {
       c.give(c.constant(*value->tensor), value->tensor->type);
     return;
   }
+  if (c.hasAttribute("value_string") || c.hasAttribute("value_strings")) {
+    TensorData texts;
+    texts.type = Element::String;
+    if (auto several = c.texts("value_strings")) {
+      texts.strings = std::move(*several);
+      texts.dims = {int64_t(texts.strings.size())};
+    } else {
+      texts.strings = {c.text("value_string")};
+    }
+    return c.give(Datum::of(std::move(texts)));
+  }
   RefTensor tensor;
   if (c.hasAttribute("value_float")) {
     tensor = RefTensor(c.b.getF32Type(), {});

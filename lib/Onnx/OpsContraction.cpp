@@ -1,5 +1,5 @@
-// Matrix products.
-#include "Onnx/ImportCall.h"
+// Matrix products and determinants.
+#include "Onnx/Indices.h"
 
 using namespace mlir;
 
@@ -63,10 +63,62 @@ void gemm(Call &c) {
   c.give(y);
 }
 
+/// The determinants of matrices, by elimination: in each step the row with the
+/// largest number in the first column clears the column, which goes.
+void determinant(Call &c) {
+  Value x = c.in(0);
+  ArrayRef<int64_t> shape = shapeOf(x);
+  if (shape.size() < 2 || shape.back() != shape[shape.size() - 2])
+    c.fail("input 0 is " + describe(c.datum(0)) + ", not square matrices");
+  int64_t n = shape.back();
+  constexpr int64_t most = 64; // each step is compiled
+  if (n > most)
+    c.refuse("the determinant of a matrix of " + std::to_string(n) +
+             " rows is not supported");
+  Ints batch(shape.drop_back(2));
+  int64_t count = countOf(batch);
+  Type wide = c.b.getF64Type();
+  Value rest = c.reshape(c.cast(x, wide), {count, n, n});
+  Value y = c.splat(wide, 1, {count});
+  for (int64_t k = n; k > 0; --k) {
+    Ints row = {count, k}, square = {count, k, k};
+    auto asRows = [&](Value v) {
+      return c.broadcast(c.reshape(v, {count, 1, k}), square);
+    };
+    Value column = c.reshape(c.slice(rest, 2, 0, 1), row);
+    Value at = c.make("argmax", c.make("abs", column), {{"axis", 1}});
+    Value is = compare(c.b, indicesAlong(c, row, 1), "eq",
+                       c.broadcast(c.reshape(at, {count, 1}), row));
+    is = c.broadcast(c.reshape(is, {count, k, 1}), square);
+    Value first = c.reshape(c.slice(rest, 1, 0, 1), row);
+    Value chosen = select(c.b, is, rest, constantLike(c.b, rest, 0));
+    chosen = c.make("sum", chosen, {{"axis", Ints{1}}});
+    rest = select(c.b, is, asRows(first), rest);
+    Value pivot = c.reshape(c.slice(chosen, 1, 0, 1), {count});
+    y = mul(c.b, y, pivot);
+    Value swapped = compare(c.b, at, "gt", constantLike(c.b, at, 0));
+    y = select(c.b, swapped, neg(c.b, y), y);
+    if (k == 1)
+      break;
+    // Where it is 0, so is the determinant, whatever follows.
+    Value zero = constantLike(c.b, pivot, 0);
+    pivot = select(c.b, compare(c.b, pivot, "eq", zero),
+                   constantLike(c.b, pivot, 1), pivot);
+    rest = c.slice(rest, 1, 1, k);
+    Value factor = c.elementwise(
+        "div", {c.slice(rest, 2, 0, 1), c.reshape(pivot, {count, 1, 1})});
+    Value by = c.reshape(c.slice(chosen, 1, 1, k), {count, 1, k - 1});
+    rest = c.elementwise(
+        "sub", {c.slice(rest, 2, 1, k), c.elementwise("mul", {factor, by})});
+  }
+  c.give(c.reshape(c.cast(y, typeOf(x).getElementType()), batch));
+}
+
 } // namespace
 
 ArrayRef<Operator> contractionOperators() {
   static constexpr Operator entries[] = {
+      {"Det", 11, determinant},
       {"Gemm", 6, gemm},
       {"MatMul", 1, matmul},
   };

@@ -185,41 +185,25 @@ Ints listFor(Call &c, const std::string &name, size_t count) {
 
 Value moveAxis(Call &c, Value x, int64_t axis) {
   Ints perm;
-  for (int64_t i = 1; i < int64_t(shapeOf(x).size()); ++i)
+  for (int64_t i = 1; i < rankOf(x); ++i)
     perm.push_back(i);
   perm.insert(perm.begin() + axis, 0);
   return c.transpose(x, perm);
 }
 
-void scan(Call &c) {
-  const Graph &body = graphOf(c, "body");
-  size_t sequences = size_t(std::max<int64_t>(c.integer("num_scan_inputs"), 0));
-  if (sequences < 1 || sequences > c.inputs())
-    c.fail("num_scan_inputs is " + std::to_string(sequences));
-  size_t states = c.inputs() - sequences;
+/// Runs the body on each slice of the sequences along their axes. Gives what is
+/// carried on, then what the steps give, stacked along axis 0.
+std::vector<Datum> scanOver(Call &c, const Graph &body, ArrayRef<Datum> inits,
+                            ArrayRef<Datum> sequences, ArrayRef<int64_t> axes) {
+  size_t states = inits.size();
   if (body.outputs.size() < states)
     c.fail("the body gives less than it carries");
   size_t outs = body.outputs.size() - states;
-  Ints axes = listFor(c, "scan_input_axes", sequences);
-  Ints backward = listFor(c, "scan_input_directions", sequences);
-  Ints outAxes = listFor(c, "scan_output_axes", outs);
-  Ints outBackward = listFor(c, "scan_output_directions", outs);
-
-  Values inits, slices;
-  std::vector<Element> elements;
-  for (size_t i = 0; i < c.inputs(); ++i) {
-    Value x = c.stored(i);
-    elements.push_back(c.element(i));
-    if (i < states) {
-      inits.push_back(x);
-      continue;
-    }
-    size_t s = i - states;
-    axes[s] = c.axis(axes[s], int64_t(shapeOf(x).size()));
-    if (backward[s])
-      x = c.make("flip", x, {{"axis", Ints{axes[s]}}});
-    slices.push_back(x);
-  }
+  Values first, slices;
+  for (const Datum &init : inits)
+    first.push_back(init.value);
+  for (const Datum &sequence : sequences)
+    slices.push_back(sequence.value);
   int64_t length = shapeOf(slices[0])[size_t(axes[0])];
   for (auto [slice, axis] : llvm::zip(slices, axes))
     if (shapeOf(slice)[size_t(axis)] != length)
@@ -229,8 +213,9 @@ void scan(Call &c) {
   std::optional<Failure> failure;
   auto step = [&](LocBuilder &b, ArrayRef<Value> arguments) {
     std::vector<Datum> data;
-    for (auto [argument, element] : llvm::zip(arguments, elements))
-      data.push_back(Datum::of(argument, element));
+    for (auto [argument, from] :
+         llvm::zip(arguments, llvm::concat<const Datum>(inits, sequences)))
+      data.push_back(Datum::of(argument, from.element));
     try {
       results = c.importer.runGraph(body, data, b);
       if (!areTensors(results))
@@ -251,19 +236,111 @@ void scan(Call &c) {
       values.push_back(result.value);
     return values;
   };
-  ScanOp op = buildScan(c.b, length, inits, slices, axes, {}, Ints(outs, 0),
-                        step);
+  ScanOp op =
+      buildScan(c.b, length, first, slices, axes, {}, Ints(outs, 0), step);
   if (failure)
     throw *failure;
-  for (size_t i = 0; i < states; ++i)
-    c.give(op.getResult(unsigned(i)), results[i].element);
+  for (auto [i, result] : llvm::enumerate(results))
+    result.value = op.getResult(unsigned(i));
+  return results;
+}
+
+/// The number of sequences among the inputs from `first` on.
+size_t countSequences(Call &c, size_t first) {
+  int64_t count = c.integer("num_scan_inputs");
+  if (count < 1 || size_t(count) + first > c.inputs())
+    c.fail("num_scan_inputs is " + std::to_string(count));
+  return size_t(count);
+}
+
+void scan(Call &c) {
+  const Graph &body = graphOf(c, "body");
+  size_t sequences = countSequences(c, 0), states = c.inputs() - sequences;
+  size_t outs = body.outputs.size() - std::min(body.outputs.size(), states);
+  Ints axes = listFor(c, "scan_input_axes", sequences);
+  Ints backward = listFor(c, "scan_input_directions", sequences);
+  Ints outAxes = listFor(c, "scan_output_axes", outs);
+  Ints outBackward = listFor(c, "scan_output_directions", outs);
+
+  std::vector<Datum> inits, slices;
+  for (size_t i = 0; i < c.inputs(); ++i) {
+    Value x = c.stored(i);
+    if (i < states) {
+      inits.push_back(c.datum(i));
+      continue;
+    }
+    int64_t &axis = axes[i - states];
+    axis = c.axis(axis, rankOf(x));
+    if (backward[i - states])
+      x = c.make("flip", x, {{"axis", Ints{axis}}});
+    slices.push_back(Datum::of(x, c.element(i)));
+  }
+  std::vector<Datum> results = scanOver(c, body, inits, slices, axes);
   for (size_t i = 0; i < outs; ++i) {
-    Value y = op.getResult(unsigned(states + i));
-    int64_t axis = c.axis(outAxes[i], int64_t(shapeOf(y).size()));
+    Value &y = results[states + i].value;
+    int64_t axis = c.axis(outAxes[i], rankOf(y));
     if (outBackward[i])
       y = c.make("flip", y, {{"axis", Ints{0}}});
-    c.give(axis ? moveAxis(c, y, axis) : y, results[states + i].element);
+    if (axis)
+      y = moveAxis(c, y, axis);
   }
+  giveAll(c, results);
+}
+
+/// Before opset 9: for each sample of a batch, over a sequence of its length.
+void scanBatch(Call &c) {
+  const Graph &body = graphOf(c, "body");
+  size_t sequences = countSequences(c, 1), states = c.inputs() - 1 - sequences;
+  Ints backward = listFor(c, "directions", sequences);
+  Ints sizes(shapeOf(c.stored(1 + states)));
+  if (sizes.size() < 2)
+    c.fail("a sequence is " + describe(c.datum(1 + states)));
+  if (sizes[0] > maxSteps)
+    c.refuse("more than " + std::to_string(maxSteps) +
+             " samples are not supported");
+  for (size_t i = 1; i < c.inputs(); ++i) {
+    ArrayRef<int64_t> own = shapeOf(c.stored(i));
+    if (own.empty() || own[0] != sizes[0] ||
+        (i > states && (own.size() < 2 || own[1] != sizes[1])))
+      c.fail("input " + std::to_string(i) + " is " + describe(c.datum(i)) +
+             ", of another number of samples or another length");
+  }
+  Ints lengths(size_t(sizes[0]), sizes[1]);
+  if (c.has(0))
+    lengths = c.ints(0);
+  if (lengths.size() != size_t(sizes[0]))
+    c.fail("there is not one length for each sample");
+
+  std::vector<std::vector<Datum>> given(body.outputs.size());
+  for (auto [sample, length] : llvm::enumerate(lengths)) {
+    if (length < 0 || length > sizes[1])
+      c.fail("a length is " + std::to_string(length));
+    std::vector<Datum> inits, slices;
+    for (size_t i = 1; i < c.inputs(); ++i) {
+      Value x = c.slice(c.stored(i), 0, int64_t(sample), int64_t(sample) + 1);
+      x = c.make("squeeze", x, {{"axis", Ints{0}}});
+      if (i > states)
+        x = c.slice(x, 0, 0, length);
+      if (i > states && backward[i - 1 - states])
+        x = c.make("flip", x, {{"axis", Ints{0}}});
+      (i > states ? slices : inits).push_back(Datum::of(x, c.element(i)));
+    }
+    std::vector<Datum> results =
+        scanOver(c, body, inits, slices, Ints(sequences, 0));
+    for (auto [i, result] : llvm::enumerate(results)) {
+      // Up to the longest: with zeros.
+      if (i >= states && length < sizes[1]) {
+        Ints rest(shapeOf(result.value));
+        rest[0] = sizes[1] - length;
+        Type element = typeOf(result.value).getElementType();
+        result.value = c.make(
+            "concat", {result.value, c.splat(element, 0, rest)}, {{"axis", 0}});
+      }
+      given[i].push_back(result);
+    }
+  }
+  for (auto [i, samples] : llvm::enumerate(given))
+    c.give(stack(c, samples, body.outputs[i]));
 }
 
 /// The body on each item of sequences; what is no sequence stays the same.
@@ -302,9 +379,8 @@ void sequenceMap(Call &c) {
 
 ArrayRef<Operator> controlOperators() {
   static constexpr Operator entries[] = {
-      {"If", 1, conditional},
-      {"Loop", 1, loop},
-      {"Scan", 9, scan},
+      {"If", 1, conditional},           {"Loop", 1, loop},
+      {"Scan", 8, scanBatch},           {"Scan", 9, scan},
       {"SequenceMap", 17, sequenceMap},
   };
   return entries;

@@ -1,14 +1,12 @@
 // Operators that cut tensors, repeat and frame them. They only move elements,
 // so they take those of any type.
-#include "Onnx/ImportCall.h"
+#include "Onnx/Indices.h"
 #include "llvm/Support/MathExtras.h"
 
 using namespace mlir;
 
 namespace varve::onnx {
 namespace {
-
-int64_t rankOf(Value x) { return int64_t(shapeOf(x).size()); }
 
 void expand(Call &c) {
   Value x = c.moved(0);
@@ -70,7 +68,7 @@ void slice(Call &c) {
 
 void split(Call &c) {
   Value x = c.moved(0);
-  int64_t axis = c.axis(c.integer("axis", 0), rankOf(x));
+  int64_t axis = c.axisOf(x, 0);
   int64_t size = shapeOf(x)[size_t(axis)];
   auto parts = c.listOrInput("split", 1);
   int64_t count = c.integer("num_outputs", int64_t(c.outputs()));
@@ -276,13 +274,7 @@ void trilu(Call &c) {
   // Further away there is nothing to keep apart.
   int64_t far = std::max(shape[0], shape[1]) + 1;
   k = std::clamp(k, -far, far);
-  auto places = [&](int64_t axis) {
-    return c.make("iota", {},
-                  {{"shape", shape},
-                   {"axis", axis},
-                   {"dtype", c.b.getI64Type()}});
-  };
-  Value row = places(0), column = places(1);
+  Value row = indicesAlong(c, shape, 0), column = indicesAlong(c, shape, 1);
   row = add(c.b, row, constantLike(c.b, row, double(k)));
   bool upper = c.flag("upper", true);
   Value kept = c.make("compare", {column, row},

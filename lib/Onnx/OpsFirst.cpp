@@ -17,7 +17,7 @@ Value second(Call &c) {
       c.fail("shapes differ, and 'broadcast' is not set");
     return y;
   }
-  int64_t rank = int64_t(shapeOf(x).size()), own = int64_t(shapeOf(y).size());
+  int64_t rank = rankOf(x), own = rankOf(y);
   if (!c.hasAttribute("axis"))
     return c.broadcast(y, shapeOf(x));
   int64_t axis = c.axis(c.integer("axis"), std::max<int64_t>(rank, 1));

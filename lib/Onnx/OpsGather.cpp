@@ -6,8 +6,6 @@ using namespace mlir;
 namespace varve::onnx {
 namespace {
 
-int64_t rankOf(Value x) { return int64_t(shapeOf(x).size()); }
-
 /// The slices of x along `axis` that `index` names, 0 or more.
 Value gathered(Call &c, Value x, Value index, int64_t axis) {
   Ints shape(shapeOf(x));
@@ -25,14 +23,14 @@ Value gathered(Call &c, Value x, Value index, int64_t axis) {
 
 void gather(Call &c) {
   Value x = c.moved(0);
-  int64_t axis = c.axis(c.integer("axis", 0), rankOf(x));
+  int64_t axis = c.axisOf(x, 0);
   Value index = axisIndices(c, c.in(1), shapeOf(x)[size_t(axis)]);
   c.give(gathered(c, x, index, axis), c.element(0));
 }
 
 void gatherElements(Call &c) {
   Value x = c.moved(0), index = c.in(1);
-  int64_t axis = c.axis(c.integer("axis", 0), rankOf(x));
+  int64_t axis = c.axisOf(x, 0);
   Value places = placesAlong(c, index, axis, shapeOf(x));
   Value row = c.reshape(x, {countOf(shapeOf(x))});
   c.give(gathered(c, row, places, 0), c.element(0));
@@ -71,7 +69,7 @@ void compress(Call &c) {
   const RefTensor &condition = c.known(1);
   int64_t axis = 0;
   if (c.hasAttribute("axis"))
-    axis = c.axis(c.integer("axis"), rankOf(x));
+    axis = c.axisOf(x);
   else
     x = c.reshape(x, {countOf(shapeOf(x))});
   Ints kept;

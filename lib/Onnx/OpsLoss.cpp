@@ -1,5 +1,5 @@
 // Losses of classes.
-#include "Onnx/ImportCall.h"
+#include "Onnx/Indices.h"
 
 using namespace mlir;
 
@@ -21,10 +21,7 @@ Value pickLoss(Call &c, Value logs, Value target) {
   Ints column = shape;
   column[1] = 1;
   target = c.cast(target, c.b.getI64Type());
-  Value classes =
-      c.make("iota", {},
-             {{"shape", shape}, {"axis", 1}, {"dtype", c.b.getI64Type()}});
-  Value same = compare(c.b, classes, "eq",
+  Value same = compare(c.b, indicesAlong(c, shape, 1), "eq",
                        c.broadcast(c.reshape(target, column), shape));
   Ints axis = {1};
   Value loss = c.make(

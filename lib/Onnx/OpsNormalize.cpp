@@ -9,34 +9,20 @@ namespace {
 /// Before opset 13 all axes from `axis` on are one.
 template <bool isLog> void softmaxFlat(Call &c) {
   Value x = c.in(0);
-  int64_t rank = int64_t(shapeOf(x).size()), axis = c.integer("axis", 1);
-  axis = axis == rank ? rank : c.axis(axis, rank);
-  int64_t before = 1, after = 1;
-  for (auto [i, size] : llvm::enumerate(shapeOf(x)))
-    (int64_t(i) < axis ? before : after) *= size;
-  Value y = c.make(isLog ? "log_softmax" : "softmax",
-                   c.reshape(x, {before, after}), {{"axis", 1}});
+  Value y =
+      c.make(isLog ? "log_softmax" : "softmax", c.flatten(x), {{"axis", 1}});
   c.give(c.reshape(y, shapeOf(x)));
 }
 
 template <bool isLog> void softmax(Call &c) {
   Value x = c.in(0);
-  int64_t axis = c.axis(c.integer("axis", -1), int64_t(shapeOf(x).size()));
+  int64_t axis = c.axisOf(x, -1);
   c.give(c.make(isLog ? "log_softmax" : "softmax", x, {{"axis", axis}}));
 }
 
-/// A tensor of one number a channel, with the axes of x.
+/// Input i, one number a channel of x, in x's type.
 Value eachChannel(Call &c, size_t i, Value x) {
-  Ints shape(shapeOf(x).size(), 1);
-  shape[1] = shapeOf(x)[1];
-  return c.cast(c.reshape(c.in(i), shape), typeOf(x).getElementType());
-}
-
-Value inChannels(Call &c) {
-  Value x = c.in(0);
-  if (shapeOf(x).size() < 2)
-    c.fail("input 0 has no channels");
-  return x;
+  return c.cast(c.perChannel(c.in(i), x), typeOf(x).getElementType());
 }
 
 /// Once a factor and a shift for each channel are known.
@@ -68,7 +54,7 @@ void batchTraining(Call &c, Value x) {
 }
 
 void batchNormalization(Call &c) {
-  Value x = inChannels(c);
+  Value x = c.in(0);
   c.ignore("momentum");
   if (!c.flag("spatial", true))
     c.refuse("statistics of each element are not supported");

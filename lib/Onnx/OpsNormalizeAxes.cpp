@@ -6,8 +6,6 @@ using namespace mlir;
 namespace varve::onnx {
 namespace {
 
-int64_t rankOf(Value x) { return int64_t(shapeOf(x).size()); }
-
 /// All axes from one on.
 Ints axesFrom(int64_t axis, int64_t rank) {
   Ints axes;
@@ -39,7 +37,7 @@ Value kept(Call &c, Value x, Value reduced, ArrayRef<int64_t> axes) {
 
 void layerNormalization(Call &c) {
   Value x = c.in(0), wide = staged(c, x);
-  int64_t axis = c.axis(c.integer("axis", -1), rankOf(x));
+  int64_t axis = c.axisOf(x, -1);
   double eps = c.real("epsilon", 1e-5);
   Ints axes = axesFrom(axis, rankOf(x));
   Operation *normal =
@@ -59,7 +57,7 @@ void layerNormalization(Call &c) {
 
 void rmsNormalization(Call &c) {
   Value x = c.in(0), wide = staged(c, x);
-  Ints axes = axesFrom(c.axis(c.integer("axis", -1), rankOf(x)), rankOf(x));
+  Ints axes = axesFrom(c.axisOf(x, -1), rankOf(x));
   Value square = c.make("mean", c.make("square", wide),
                         {{"axis", axes}, {"keepdims", true}});
   Value eps = constantLike(c.b, square, c.real("epsilon", 1e-5));
@@ -79,10 +77,8 @@ Value channels(Call &c) {
 
 /// y times a number for each channel, axis 1, plus another.
 Value scaled(Call &c, Value y, Value scale, Value bias) {
-  Ints shape(shapeOf(y).size(), 1);
-  shape[1] = shapeOf(y)[1];
-  y = c.elementwise("mul", {y, c.reshape(scale, shape)});
-  return c.elementwise("add", {y, c.reshape(bias, shape)});
+  y = c.elementwise("mul", {y, c.perChannel(scale, y)});
+  return c.elementwise("add", {y, c.perChannel(bias, y)});
 }
 
 void instanceNormalization(Call &c) {
@@ -129,7 +125,7 @@ void meanVariance(Call &c) {
 /// What has no length stays 0.
 void lpNormalization(Call &c) {
   Value x = c.in(0);
-  int64_t axis = c.axis(c.integer("axis", -1), rankOf(x));
+  int64_t axis = c.axisOf(x, -1);
   int64_t p = c.integer("p", 2);
   if (p != 1 && p != 2)
     c.fail("p is " + std::to_string(p) + ", not 1 or 2");

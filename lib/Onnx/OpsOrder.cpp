@@ -1,5 +1,5 @@
 // Operators that depend on the order of elements along an axis.
-#include "Onnx/ImportCall.h"
+#include "Onnx/Indices.h"
 
 using namespace mlir;
 
@@ -10,7 +10,7 @@ constexpr char argmaxName[] = "argmax", argminName[] = "argmin";
 
 template <const char *name> void arg(Call &c) {
   Value x = c.in(0);
-  int64_t axis = c.axis(c.integer("axis", 0), int64_t(shapeOf(x).size()));
+  int64_t axis = c.axisOf(x, 0);
   Value y;
   if (c.flag("select_last_index")) {
     y = c.make(name, c.make("flip", x, {{"axis", Ints{axis}}}),
@@ -48,7 +48,7 @@ template <bool isSum> void running(Call &c) {
   Ints axes = c.ints(1);
   if (axes.size() != 1)
     c.fail("the axis is no single number");
-  int64_t axis = c.axis(axes[0], int64_t(shapeOf(x).size()));
+  int64_t axis = c.axis(axes[0], rankOf(x));
   Named along("axis", Ints{axis});
   bool reverse = c.flag("reverse");
   if (reverse)
@@ -74,7 +74,7 @@ void topK(Call &c) {
   auto k = c.hasAttribute("k") ? Ints{c.integer("k")} : c.ints(1);
   if (k.size() != 1)
     c.fail("k is no single number");
-  int64_t rank = int64_t(shapeOf(x).size());
+  int64_t rank = rankOf(x);
   int64_t axis = c.axis(c.integer("axis", -1), rank);
   bool largest = c.flag("largest", true);
   c.ignore("sorted"); // Sorted is in no wrong order.
@@ -92,30 +92,22 @@ void topK(Call &c) {
 
 /// 1 at the first largest element along an axis, else 0.
 Value hardmaxAlong(Call &c, Value x, int64_t axis) {
-  Ints shape(shapeOf(x));
   Value at = c.make("argmax", x, {{"axis", axis}});
   at = c.make("unsqueeze", at, {{"axis", Ints{axis}}});
-  Value places = c.make(
-      "iota", {},
-      {{"shape", shape}, {"axis", axis}, {"dtype", c.b.getI64Type()}});
+  Value places = indicesAlong(c, shapeOf(x), axis);
   Value is = c.elementwise("compare", {places, at}, {{"predicate", "eq"}});
   return c.cast(is, typeOf(x).getElementType());
 }
 
 void hardmax(Call &c) {
   Value x = c.in(0);
-  c.give(hardmaxAlong(
-      c, x, c.axis(c.integer("axis", -1), int64_t(shapeOf(x).size()))));
+  c.give(hardmaxAlong(c, x, c.axisOf(x, -1)));
 }
 
 /// Before opset 13 all axes from `axis` on are one.
 void hardmaxFlat(Call &c) {
   Value x = c.in(0);
-  int64_t axis = c.axis(c.integer("axis", 1), int64_t(shapeOf(x).size()));
-  int64_t before = 1, after = 1;
-  for (auto [i, size] : llvm::enumerate(shapeOf(x)))
-    (int64_t(i) < axis ? before : after) *= size;
-  Value y = hardmaxAlong(c, c.reshape(x, {before, after}), 1);
+  Value y = hardmaxAlong(c, c.flatten(x), 1);
   c.give(c.reshape(y, shapeOf(x)));
 }
 

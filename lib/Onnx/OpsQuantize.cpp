@@ -36,11 +36,6 @@ Value spread(Call &c, Value v, ArrayRef<int64_t> shape, int64_t axis,
   return c.broadcast(v, shape);
 }
 
-Value clamp(Call &c, Value x, std::pair<double, double> range) {
-  x = c.make("maximum", {x, constantLike(c.b, x, range.first)});
-  return c.make("minimum", {x, constantLike(c.b, x, range.second)});
-}
-
 /// Rounds real numbers (x over its scale), adds the zero point, holds to the
 /// type.
 Value quantize(Call &c, Value x, Value zero, Element to, bool saturate) {
@@ -58,7 +53,8 @@ Value quantize(Call &c, Value x, Value zero, Element to, bool saturate) {
              element.isF64() ? element : Type(c.b.getF32Type()));
   if (zero)
     x = add(c.b, x, c.cast(zero, typeOf(x).getElementType()));
-  return c.cast(clamp(c, x, range), storageType(c.b.getContext(), to));
+  return c.cast(c.clamp(x, range.first, range.second),
+                storageType(c.b.getContext(), to));
 }
 
 void quantizeLinear(Call &c) {
@@ -125,7 +121,7 @@ void dynamicQuantizeLinear(Call &c) {
                  constantLike(c.b, range, 1), range);
   Value scale = c.make("div", {range, constantLike(c.b, range, 255)});
   Value place = c.make("div", {neg(c.b, low), scale});
-  place = c.make("round", clamp(c, place, {0, 255}));
+  place = c.make("round", c.clamp(place, 0, 255));
   Value ratio = c.make("div", {x, c.broadcast(scale, shapeOf(x))});
   c.give(quantize(c, ratio, c.broadcast(place, shapeOf(x)), Element::U8,
                   /*saturate=*/true),
@@ -197,15 +193,13 @@ void qLinearMatMul(Call &c) {
 /// bias of i32.
 void qLinearConv(Call &c) {
   Value y = convolve(c, shifted(c, 0, 2, 1), shifted(c, 3, 5, 0));
-  Ints channels(shapeOf(y).size(), 1);
-  channels[1] = shapeOf(y)[1];
   if (c.has(8))
-    y = c.elementwise("add", {y, c.reshape(c.in(8), channels)});
+    y = c.elementwise("add", {y, c.perChannel(c.in(8), y)});
   Value scale = c.in(4);
   if (typeOf(scale).getNumElements() == 1)
-    scale = c.reshape(scale, Ints(channels.size(), 1));
+    scale = c.reshape(scale, {});
   else
-    scale = c.reshape(scale, channels);
+    scale = c.perChannel(scale, y);
   Value factor = c.elementwise("mul", {c.reshape(c.in(1), {}), scale});
   factor = c.elementwise("div", {factor, c.reshape(c.in(6), {})});
   giveScaled(c, y, factor, 7);

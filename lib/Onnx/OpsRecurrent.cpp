@@ -1,6 +1,6 @@
 // What carries a state from position to position: RNN, GRU and LSTM (a scan for
 // each direction), linear attention, convolutions of what came before.
-#include "Onnx/ImportCall.h"
+#include "Onnx/Indices.h"
 #include <cmath>
 #include <functional>
 
@@ -201,11 +201,8 @@ Values runDirection(Call &c, const Recurrent &r, const Weights &w,
   Ints axes = {0};
   if (r.lengths) {
     Ints shape = {r.length, r.batch};
-    Value position = c.make(
-        "iota", {},
-        {{"shape", shape}, {"axis", 0}, {"dtype", c.b.getI64Type()}});
-    Value inside =
-        compare(c.b, position, "lt", c.broadcast(r.lengths, shape));
+    Value inside = compare(c.b, indicesAlong(c, shape, 0), "lt",
+                           c.broadcast(r.lengths, shape));
     Ints column = {r.length, r.batch, 1}, all = {r.length, r.batch, r.hidden};
     sequences.push_back(c.broadcast(c.reshape(inside, column), all));
     axes.push_back(0);

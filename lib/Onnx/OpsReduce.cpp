@@ -15,7 +15,7 @@ struct Reduction {
 
 Reduction reductionOf(Call &c, Value x) {
   Reduction how;
-  int64_t rank = int64_t(shapeOf(x).size());
+  int64_t rank = rankOf(x);
   auto said = c.listOrInput("axes", 1);
   bool none = c.flag("noop_with_empty_axes");
   how.keep = c.flag("keepdims", true);

@@ -240,7 +240,7 @@ void resize(Call &c) {
   if (auto said = c.list("axes")) {
     axes.clear();
     for (int64_t axis : *said)
-      axes.push_back(c.axis(axis, int64_t(shapeOf(x).size())));
+      axes.push_back(c.axis(axis, rankOf(x)));
   }
   std::string policy = c.text("keep_aspect_ratio_policy", "stretch");
   SmallVector<AxisRule> rules;

@@ -1,5 +1,6 @@
 // Images read at places that other tensors name.
-#include "Onnx/ImportCall.h"
+#include "Onnx/ImportImpl.h"
+#include "Onnx/Indices.h"
 #include <cmath>
 
 using namespace mlir;
@@ -19,11 +20,6 @@ struct Neighbours {
   Values valid;  ///< bool, or null: all are
   Values weight; ///< or null: 1
 };
-
-Value held(Call &c, Value x, double low, double high) {
-  x = c.make("maximum", {x, constantLike(c.b, x, low)});
-  return c.make("minimum", {x, constantLike(c.b, x, high)});
-}
 
 /// Reflected at both borders until it is between them.
 Value reflect(Call &c, Value x, double low, double high) {
@@ -67,7 +63,7 @@ Neighbours neighboursOf(Call &c, Value at, int64_t size, const Sampling &s) {
   if (s.padding == "border") {
     Value inside = c.make("and", {compare(c.b, x, "ge", k(low)),
                                   compare(c.b, x, "le", k(high))});
-    x = select(c.b, inside, x, held(c, x, 0, n - 1));
+    x = select(c.b, inside, x, c.clamp(x, 0, n - 1));
   } else if (s.padding == "reflection") {
     x = reflect(c, x, low, high);
   }
@@ -81,8 +77,7 @@ Neighbours neighboursOf(Call &c, Value at, int64_t size, const Sampling &s) {
                              compare(c.b, place, "le", k(n - 1))});
     else if (s.padding == "reflection")
       place = reflect(c, place, low, high);
-    all.index.push_back(
-        c.cast(held(c, place, 0, n - 1), c.b.getI64Type()));
+    all.index.push_back(c.cast(c.clamp(place, 0, n - 1), c.b.getI64Type()));
     all.valid.push_back(valid);
     all.weight.push_back(weight);
   };
@@ -100,10 +95,11 @@ Neighbours neighboursOf(Call &c, Value at, int64_t size, const Sampling &s) {
   return all;
 }
 
-/// The sum over all neighbours of weight times element. `rows`: a row of
-/// channels for each place of each image; results are rows, too.
-Value sumNeighbours(Call &c, Value rows, Value image,
-                    ArrayRef<Neighbours> axes, ArrayRef<int64_t> sizes) {
+/// The sum over all neighbours of weight times element, or what `join` makes of
+/// them. `rows`: a row of channels for each place of each image; results are
+/// rows, too.
+Value sumNeighbours(Call &c, Value rows, Value image, ArrayRef<Neighbours> axes,
+                    ArrayRef<int64_t> sizes, StringRef join = "add") {
   size_t count = 1;
   for (const Neighbours &axis : axes)
     count *= axis.index.size();
@@ -131,9 +127,17 @@ Value sumNeighbours(Call &c, Value rows, Value image,
                                    typeOf(term).getElementType()));
     if (valid)
       term = select(c.b, each(valid), term, constantLike(c.b, term, 0));
-    total = total ? add(c.b, total, term) : term;
+    total = total ? c.make(join, {total, term}) : term;
   }
   return total;
+}
+
+/// The places of all images, each a row of its channels.
+Value rowsOf(Call &c, Value x) {
+  ArrayRef<int64_t> shape = shapeOf(x);
+  int64_t area = countOf(shape.drop_front(2));
+  Value rows = c.reshape(x, {shape[0], shape[1], area});
+  return c.reshape(c.transpose(rows, {0, 2, 1}), {shape[0] * area, shape[1]});
 }
 
 void gridSample(Call &c) {
@@ -154,12 +158,10 @@ void gridSample(Call &c) {
   if (s.padding != "zeros" && s.padding != "border" &&
       s.padding != "reflection")
     c.fail("padding_mode is '" + s.padding + "'");
-  int64_t area = 1, points = 1;
-  for (size_t i = 0; i < axes; ++i) {
-    area *= shape[2 + i];
+  int64_t points = 1;
+  for (size_t i = 0; i < axes; ++i)
     points *= places[1 + i];
-  }
-  if (area == 0)
+  if (countOf(ArrayRef(shape).drop_front(2)) == 0)
     c.fail("there is nothing in input 0");
   Value flat = c.reshape(grid, {shape[0], points, int64_t(axes)});
   SmallVector<Neighbours> all;
@@ -169,13 +171,9 @@ void gridSample(Call &c) {
     Value along = c.reshape(c.slice(flat, 2, at, at + 1), {shape[0], points});
     all.push_back(neighboursOf(c, along, shape[2 + i], s));
   }
-  Value rows = c.transpose(c.reshape(x, {shape[0], shape[1], area}), {0, 2, 1});
-  rows = c.reshape(rows, {shape[0] * area, shape[1]});
-  Value image = c.make("iota", {},
-                       {{"shape", Ints{shape[0], points}},
-                        {"axis", 0},
-                        {"dtype", c.b.getI64Type()}});
-  Value y = sumNeighbours(c, rows, image, all, ArrayRef(shape).drop_front(2));
+  Value image = indicesAlong(c, {shape[0], points}, 0);
+  Value y =
+      sumNeighbours(c, rowsOf(c, x), image, all, ArrayRef(shape).drop_front(2));
   Ints result = {shape[0], shape[1]};
   result.append(places.begin() + 1, places.end() - 1);
   c.give(c.reshape(c.transpose(y, {0, 2, 1}), result));
@@ -216,12 +214,170 @@ void affineGrid(Call &c) {
   c.give(c.reshape(y, result));
 }
 
+// ---- regions ----
+
+/// The samples of all regions along one axis, some for each of `bins`.
+struct Samples {
+  Neighbours at;               ///< each [regions, bins * most]
+  int64_t most = 0;            ///< samples of a bin
+  SmallVector<int64_t> counts; ///< how many of them each region has
+};
+
+/// `begin` and `width` are those of the regions. With `ratio` 0 a region has as
+/// many samples as its bins are wide, which its value decides.
+Samples samplesOf(Call &c, Value begin, Value width, int64_t bins, int64_t size,
+                  int64_t ratio) {
+  int64_t regions = shapeOf(begin)[0];
+  Samples s;
+  s.counts.assign(size_t(regions), ratio);
+  constexpr double most = 1 << 14;
+  if (ratio == 0) {
+    const RefTensor *known = c.importer.known(width);
+    if (!known)
+      c.refuse("regions that are not known before the model runs are not "
+               "supported without a sampling_ratio");
+    for (auto [count, each] : llvm::zip(s.counts, known->f)) {
+      double wide = std::ceil(float(each) / float(bins));
+      if (!(wide <= most))
+        c.refuse("a region as large as that is not supported");
+      count = std::max<int64_t>(int64_t(wide), 0);
+    }
+  }
+  for (int64_t count : s.counts)
+    s.most = std::max<int64_t>({s.most, count, 1});
+  // In bins from the region's beginning; those that a region lacks are invalid.
+  int64_t points = bins * s.most;
+  RefTensor place(typeOf(begin).getElementType(), {regions, points});
+  RefTensor valid(c.b.getI1Type(), {regions, points});
+  for (int64_t e = 0; e < regions * points; ++e) {
+    int64_t count = s.counts[size_t(e / points)], i = e % s.most;
+    place.f[size_t(e)] =
+        double(e % points / s.most) +
+        (double(i) + 0.5) / double(std::max<int64_t>(count, 1));
+    valid.i[size_t(e)] = i < count;
+  }
+  auto each = [&](Value v) {
+    return c.broadcast(c.reshape(v, {regions, 1}), {regions, points});
+  };
+  Value bin = div(c.b, width, constantLike(c.b, width, double(bins)));
+  Value at = add(c.b, each(begin), mul(c.b, c.constant(place), each(bin)));
+  auto k = [&](double value) { return constantLike(c.b, at, value); };
+  Value is = c.make("and", {compare(c.b, at, "ge", k(-1)),
+                            compare(c.b, at, "le", k(double(size)))});
+  is = c.make("and", {is, c.constant(valid)});
+  at = c.clamp(at, 0, double(size - 1));
+  Value low = c.make("floor", at), part = sub(c.b, at, low);
+  Value high = c.make("minimum", {add(c.b, low, k(1)), k(double(size - 1))});
+  for (auto [index, weight] :
+       {std::pair(low, sub(c.b, k(1), part)), std::pair(high, part)}) {
+    s.at.index.push_back(c.cast(index, c.b.getI64Type()));
+    s.at.valid.push_back(is);
+    s.at.weight.push_back(weight);
+  }
+  return s;
+}
+
+/// Each of the samples along one axis with each along the other: in rows of
+/// `outer * inner`, along the outer axis first.
+void repeatAlong(Call &c, Samples &s, bool isOuter, int64_t other) {
+  auto repeat = [&](Value v) {
+    int64_t regions = shapeOf(v)[0], own = shapeOf(v)[1];
+    Ints apart = {regions, isOuter ? own : 1, isOuter ? 1 : own};
+    Ints whole = {regions, isOuter ? own : other, isOuter ? other : own};
+    return c.reshape(c.broadcast(c.reshape(v, apart), whole),
+                     {regions, own * other});
+  };
+  for (Values *values : {&s.at.index, &s.at.valid, &s.at.weight})
+    for (Value &each : *values)
+      each = repeat(each);
+}
+
+void roiAlign(Call &c, bool isHalf) {
+  Value x = c.in(0), rois = c.in(1), image = c.in(2);
+  Ints shape(shapeOf(x));
+  ArrayRef<int64_t> regions = shapeOf(rois);
+  if (shape.size() != 4 || shape[2] == 0 || shape[3] == 0)
+    c.fail("input 0 is " + describe(c.datum(0)) + ", not images");
+  if (regions.size() != 2 || regions[1] != 4 ||
+      shapeOf(image) != regions.take_front())
+    c.fail("the regions are " + describe(c.datum(1)) + " in images " +
+           describe(c.datum(2)));
+  std::string mode = c.text("mode", "avg");
+  Ints bins = {c.integer("output_height", 1), c.integer("output_width", 1)};
+  int64_t ratio = std::max<int64_t>(c.integer("sampling_ratio", 0), 0);
+  double scale = c.real("spatial_scale", 1);
+  constexpr int64_t most = 1 << 14;
+  if (mode != "avg" && mode != "max")
+    c.fail("mode is '" + mode + "'");
+  if (bins[0] < 1 || bins[1] < 1)
+    c.fail("there is nothing in the output");
+  if (bins[0] > most || bins[1] > most || ratio > most)
+    c.refuse("as many samples are not supported");
+  int64_t count = regions[0];
+  auto edge = [&](int64_t i) {
+    Value v = c.reshape(c.slice(rois, 1, i, i + 1), {count});
+    v = mul(c.b, v, scale);
+    return isHalf ? sub(c.b, v, constantLike(c.b, v, 0.5)) : v;
+  };
+  std::vector<Samples> axes;
+  for (int64_t i : {1, 0}) {
+    Value begin = edge(i), width = sub(c.b, edge(i + 2), begin);
+    if (!isHalf)
+      width = c.make("maximum", {width, constantLike(c.b, width, 1)});
+    axes.push_back(samplesOf(c, begin, width, bins[size_t(1 - i)],
+                             shape[size_t(3 - i)], ratio));
+  }
+  int64_t high = bins[0] * axes[0].most, wide = bins[1] * axes[1].most;
+  repeatAlong(c, axes[0], /*isOuter=*/true, wide);
+  repeatAlong(c, axes[1], /*isOuter=*/false, high);
+  image = axisIndices(c, image, shape[0]);
+  image = c.broadcast(c.reshape(image, {count, 1}), {count, high * wide});
+  bool isMax = mode == "max";
+  Value y =
+      sumNeighbours(c, rowsOf(c, x), image, {axes[0].at, axes[1].at},
+                    ArrayRef(shape).drop_front(2), isMax ? "maximum" : "add");
+  Ints whole = {count, bins[0], axes[0].most, bins[1], axes[1].most, shape[1]};
+  y = c.reshape(y, whole);
+  // Which samples a region has, and one over their number.
+  RefTensor has(c.b.getI1Type(), {count, 1, whole[2], 1, whole[4], 1});
+  RefTensor share(typeOf(x).getElementType(), {count, 1, 1, 1});
+  for (int64_t r = 0; r < count; ++r) {
+    int64_t rows = axes[0].counts[size_t(r)],
+            columns = axes[1].counts[size_t(r)];
+    share.f[size_t(r)] = 1 / double(std::max<int64_t>(rows * columns, 1));
+    for (int64_t e = 0; e < whole[2] * whole[4]; ++e)
+      has.i[size_t(r * whole[2] * whole[4] + e)] =
+          rows * columns == 0 ||
+          (e / whole[4] < rows && e % whole[4] < columns);
+  }
+  if (isMax) {
+    Value is = c.broadcast(c.constant(has), whole);
+    y = select(c.b, is, y, constantLike(c.b, y, -INFINITY));
+    y = c.make("max", y, {{"axis", Ints{2, 4}}});
+  } else {
+    y = c.make("sum", y, {{"axis", Ints{2, 4}}});
+    y = c.elementwise("mul", {y, c.constant(share)});
+  }
+  c.give(c.transpose(y, {0, 3, 1, 2}));
+}
+
+void roiAlign10(Call &c) { roiAlign(c, /*isHalf=*/false); }
+
+void roiAlign16(Call &c) {
+  std::string mode = c.text("coordinate_transformation_mode", "half_pixel");
+  if (mode != "half_pixel" && mode != "output_half_pixel")
+    c.fail("coordinate_transformation_mode is '" + mode + "'");
+  roiAlign(c, mode == "half_pixel");
+}
+
 } // namespace
 
 ArrayRef<Operator> sampleOperators() {
   static constexpr Operator entries[] = {
       {"AffineGrid", 20, affineGrid},
       {"GridSample", 16, gridSample},
+      {"RoiAlign", 10, roiAlign10},
+      {"RoiAlign", 16, roiAlign16},
   };
   return entries;
 }

@@ -40,6 +40,63 @@ void scatterNd(Call &c) {
   c.give(c.reshape(z, shape), c.element(0));
 }
 
+/// A cache, in which what comes goes to a place of each sample's own. A place
+/// reads what comes to it, if anything does.
+void tensorScatter(Call &c) {
+  Value x = c.moved(0), y = c.moved(1);
+  Ints shape(shapeOf(x)), part(shapeOf(y));
+  auto rank = int64_t(shape.size());
+  int64_t axis = c.axis(c.integer("axis", -2), rank);
+  std::string mode = c.text("mode", "linear");
+  if (mode != "linear" && mode != "circular")
+    c.fail("mode is '" + mode + "'");
+  if (axis == 0)
+    c.fail("axis 0 counts samples");
+  int64_t length = shape[size_t(axis)];
+  int64_t count = part.size() == shape.size() ? part[size_t(axis)] : -1;
+  Ints wanted = shape;
+  wanted[size_t(axis)] = count;
+  if (part != wanted || count > length)
+    c.fail("the update is " + describe(c.datum(1)) + " for a cache that is " +
+           describe(c.datum(0)));
+  if (count == 0)
+    return c.give(x, c.element(0));
+  Ints rows = {shape[0], length};
+  Value from = indicesAlong(c, rows, 1);
+  if (c.has(2)) {
+    Value begin = c.cast(c.in(2), c.b.getI64Type());
+    if (shapeOf(begin) != ArrayRef(rows).take_front())
+      c.fail("there is not one place for each sample");
+    from = sub(c.b, from, c.broadcast(c.reshape(begin, {rows[0], 1}), rows));
+  }
+  auto size = [&](int64_t value) {
+    return constantLike(c.b, from, double(value));
+  };
+  if (mode == "circular")
+    from = c.make("remainder", {from, size(length)});
+  Value is = c.make("and", {compare(c.b, from, "ge", size(0)),
+                            compare(c.b, from, "lt", size(count))});
+  from = c.clamp(from, 0, double(count - 1));
+  from = add(c.b, from, mul(c.b, indicesAlong(c, rows, 0), double(count)));
+  // The axis next to the samples, and both as one.
+  Ints perm = {0, axis}, back(shape.size());
+  for (int64_t i = 1; i < rank; ++i)
+    if (i != axis)
+      perm.push_back(i);
+  for (auto [to, at] : llvm::enumerate(perm))
+    back[size_t(at)] = int64_t(to);
+  Value moved = c.transpose(y, perm);
+  Ints flat = {shape[0] * count};
+  flat.append(shapeOf(moved).begin() + 2, shapeOf(moved).end());
+  moved = c.make("gather", {c.reshape(moved, flat), from}, {{"axis", 0}});
+  moved = c.transpose(moved, back);
+  Ints apart(shape.size(), 1);
+  apart[0] = shape[0];
+  apart[size_t(axis)] = length;
+  is = c.broadcast(c.reshape(is, apart), shape);
+  c.give(c.make("where", {is, moved, x}), c.element(0));
+}
+
 } // namespace
 
 ArrayRef<Operator> scatterOperators() {
@@ -47,6 +104,7 @@ ArrayRef<Operator> scatterOperators() {
       {"Scatter", 9, scatterElements},
       {"ScatterElements", 11, scatterElements},
       {"ScatterND", 11, scatterNd},
+      {"TensorScatter", 24, tensorScatter},
   };
   return entries;
 }

@@ -73,8 +73,7 @@ void sequenceLength(Call &c) {
 /// Parts of the sizes given, or of one size with a smaller last one.
 void splitToSequence(Call &c) {
   Value x = c.stored(0);
-  int64_t axis =
-      c.axis(c.integer("axis", 0), int64_t(shapeOf(x).size()));
+  int64_t axis = c.axisOf(x, 0);
   int64_t size = shapeOf(x)[size_t(axis)];
   bool keeps = c.flag("keepdims", true);
   Ints sizes(size_t(size), 1);
@@ -117,7 +116,7 @@ void concatFromSequence(Call &c) {
   if (parts.empty())
     c.fail("the sequence is empty");
   bool isNew = c.flag("new_axis");
-  int64_t rank = int64_t(shapeOf(parts[0]).size()) + isNew;
+  int64_t rank = rankOf(parts[0]) + isNew;
   int64_t axis = c.axis(c.integer("axis"), rank);
   c.give(c.make(isNew ? "stack" : "concat", parts, {{"axis", axis}}),
          s.items[0].element);

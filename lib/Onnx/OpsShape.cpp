@@ -27,7 +27,7 @@ void reshape(Call &c) {
 void transpose(Call &c) {
   Value x = c.stored(0);
   Ints perm;
-  for (int64_t i = int64_t(shapeOf(x).size()) - 1; i >= 0; --i)
+  for (int64_t i = rankOf(x) - 1; i >= 0; --i)
     perm.push_back(i);
   c.give(c.transpose(x, c.list("perm").value_or(perm)), c.element(0));
 }
@@ -35,15 +35,7 @@ void transpose(Call &c) {
 /// A matrix: axes before `axis` and from it on.
 void flatten(Call &c) {
   Value x = c.stored(0);
-  int64_t rank = int64_t(shapeOf(x).size()), axis = c.integer("axis", 1);
-  if (axis < -rank || axis > rank)
-    c.fail("axis " + std::to_string(axis) + " is outside the rank " +
-           std::to_string(rank));
-  axis = normalAxis(axis, rank);
-  int64_t before = 1, after = 1;
-  for (auto [i, size] : llvm::enumerate(shapeOf(x)))
-    (int64_t(i) < axis ? before : after) *= size;
-  c.give(c.reshape(x, {before, after}), c.element(0));
+  c.give(c.flatten(x), c.element(0));
 }
 
 void concat(Call &c) {
@@ -52,7 +44,7 @@ void concat(Call &c) {
     parts.push_back(c.stored(i));
   if (parts.empty())
     c.fail("there is nothing to put together");
-  int64_t axis = c.axis(c.integer("axis"), int64_t(shapeOf(parts[0]).size()));
+  int64_t axis = c.axisOf(parts[0]);
   c.give(c.make("concat", parts, {{"axis", axis}}), c.element(0));
 }
 
@@ -60,7 +52,7 @@ void squeeze(Call &c) {
   Value x = c.stored(0);
   Ints axes;
   if (auto said = c.listOrInput("axes", 1))
-    axes = c.axes(*said, int64_t(shapeOf(x).size()));
+    axes = c.axes(*said, rankOf(x));
   else
     for (auto [i, size] : llvm::enumerate(shapeOf(x)))
       if (size == 1)

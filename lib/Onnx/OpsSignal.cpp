@@ -1,6 +1,7 @@
 // Signals: windows, discrete Fourier transforms. And products by a letter for
 // each axis.
 #include "Onnx/Convert.h"
+#include "Onnx/Indices.h"
 #include "llvm/ADT/StringExtras.h"
 #include <cmath>
 #include <map>
@@ -13,8 +14,10 @@ namespace {
 /// A sum of cosines over `size` places, which repeats after it if periodic.
 void window(Call &c, ArrayRef<double> factors) {
   Ints size = c.ints(0);
-  if (size.size() != 1 || size[0] < 0 || size[0] > (int64_t(1) << 32))
+  if (size.size() != 1 || size[0] < 0)
     c.fail("a window's size is one number, not negative");
+  if (size[0] > (int64_t(1) << 24))
+    c.refuse("a window of " + std::to_string(size[0]) + " is not supported");
   Element to = elementNamed(c, c.integer("output_datatype", 1));
   bool isPeriodic = c.flag("periodic", true);
   double period = double(size[0]) - (isPeriodic ? 0 : 1);
@@ -31,6 +34,9 @@ void hamming(Call &c) { window(c, {25.0 / 46, -21.0 / 46}); }
 void blackman(Call &c) { window(c, {0.42, -0.5, 0.08}); }
 
 // ---- transforms ----
+
+/// Transforms are products with matrices of that size.
+constexpr int64_t longest = int64_t(1) << 12;
 
 /// cos or sin of 2 pi i k / n, over i and k.
 Value angles(Call &c, Type element, int64_t rows, int64_t columns, int64_t n,
@@ -67,10 +73,26 @@ Complex transformRows(Call &c, Complex x, int64_t n, int64_t count) {
   return {real, imaginary};
 }
 
+/// The inverse: the conjugate of the conjugate's transform, over n. Of one half
+/// of the frequencies those in the other are the conjugates, so that the sum is
+/// real.
+Complex inverseOfRows(Call &c, Complex x, int64_t n, bool oneSided) {
+  Type element = typeOf(x.real).getElementType();
+  RefTensor factor(element, {shapeOf(x.real)[1]});
+  for (auto [k, each] : llvm::enumerate(factor.f))
+    each = (oneSided && k > 0 && int64_t(2 * k) != n ? 2.0 : 1.0) / double(n);
+  Value by = c.broadcast(c.constant(factor), shapeOf(x.real));
+  x.real = mul(c.b, x.real, by);
+  if (x.imaginary)
+    x.imaginary = neg(c.b, mul(c.b, x.imaginary, by));
+  Complex y = transformRows(c, x, n, n);
+  return {y.real, neg(c.b, y.imaginary)};
+}
+
 /// x with its last axis, of 1 or 2 parts, taken apart, in f64: sums of many
 /// terms of any sign lose less.
 Complex partsOf(Call &c, Value x) {
-  int64_t last = int64_t(shapeOf(x).size()) - 1;
+  int64_t last = rankOf(x) - 1;
   int64_t parts = last < 0 ? 0 : shapeOf(x)[size_t(last)];
   if (parts != 1 && parts != 2)
     c.fail("the last axis has neither 1 nor 2 parts");
@@ -84,24 +106,24 @@ Complex partsOf(Call &c, Value x) {
 
 void dft(Call &c, int64_t axis) {
   Value x = c.in(0);
-  int64_t rank = int64_t(shapeOf(x).size());
+  int64_t rank = rankOf(x);
   axis = c.axis(axis, rank);
   if (axis == rank - 1)
     c.fail("the last axis is that of the parts");
   bool inverse = c.flag("inverse"), oneSided = c.flag("onesided");
-  if (inverse)
-    c.refuse("the inverse transform is not supported");
-  int64_t n = shapeOf(x)[size_t(axis)];
+  int64_t size = shapeOf(x)[size_t(axis)];
+  int64_t n = inverse && oneSided ? 2 * (size - 1) : size;
   if (c.has(1)) {
     Ints length = c.ints(1);
     if (length.size() != 1)
       c.fail("a length is one number");
     n = length[0];
   }
-  if (n < 1 || n > (int64_t(1) << 14))
+  if (n < 1 || n > longest)
     c.refuse("a transform of " + std::to_string(n) + " is not supported");
-  int64_t used = std::min(n, shapeOf(x)[size_t(axis)]);
-  int64_t count = oneSided ? n / 2 + 1 : n;
+  int64_t half = n / 2 + 1;
+  int64_t used = std::min(inverse && oneSided ? half : n, size);
+  int64_t count = oneSided && !inverse ? half : n;
 
   Complex parts = partsOf(c, c.slice(x, axis, 0, used));
   Ints toLast, back, moved;
@@ -120,13 +142,19 @@ void dft(Call &c, int64_t axis) {
   auto flat = [&](Value v) {
     return v ? c.reshape(c.transpose(v, toLast), {rows, used}) : v;
   };
-  Complex y =
-      transformRows(c, {flat(parts.real), flat(parts.imaginary)}, n, count);
+  Complex y = {flat(parts.real), flat(parts.imaginary)};
+  if (inverse)
+    y = inverseOfRows(c, y, n, oneSided);
+  else
+    y = transformRows(c, y, n, count);
   moved.back() = count;
   auto whole = [&](Value v) {
     v = c.transpose(c.reshape(v, moved), back);
     return c.cast(v, typeOf(x).getElementType());
   };
+  if (inverse && oneSided)
+    return c.give(
+        c.make("unsqueeze", whole(y.real), {{"axis", Ints{rank - 1}}}));
   c.give(c.make("stack", {whole(y.real), whole(y.imaginary)},
                 {{"axis", rank - 1}}));
 }
@@ -152,7 +180,7 @@ void stft(Call &c) {
   if (shapeOf(x).size() != 3 || step.size() != 1 || step[0] < 1 || length < 1 ||
       length > shapeOf(x)[1])
     c.fail("signal, step or length of frames do not fit together");
-  if (length > (int64_t(1) << 14))
+  if (length > longest)
     c.refuse("frames of " + std::to_string(length) + " are not supported");
   int64_t frames = (shapeOf(x)[1] - length) / step[0] + 1;
   RefTensor places(c.b.getI64Type(), {frames, length});
@@ -182,6 +210,56 @@ void stft(Call &c) {
   c.give(c.make("stack", {whole(y.real), whole(y.imaginary)}, {{"axis", 3}}));
 }
 
+/// The one number of an input that is known.
+double number(Call &c, size_t i) {
+  const RefTensor &value = c.known(i);
+  if (value.size() != 1)
+    c.fail("input " + std::to_string(i) + " is " + describe(c.datum(i)) +
+           ", not one number");
+  return value.isFloat() ? value.f[0] : double(value.i[0]);
+}
+
+/// A triangle over the frequencies of a transform for each band; bands are
+/// equally wide on the mel scale.
+void melWeights(Call &c) {
+  auto bands = int64_t(number(c, 0)), length = int64_t(number(c, 1));
+  double rate = number(c, 2), low = number(c, 3), high = number(c, 4);
+  Element to = elementNamed(c, c.integer("output_datatype", 1));
+  constexpr int64_t most = int64_t(1) << 20;
+  if (bands < 1 || length < 1 || bands > most || length > most ||
+      bands * length > 16 * most || !(rate > 0) || !(low >= 0) ||
+      !(high >= low))
+    c.fail("the bands, the length, the rate and the edges do not make a "
+           "matrix");
+  auto melOf = [](double hertz) {
+    return 2595 * std::log1p(hertz / 700) / M_LN10;
+  };
+  double step = (melOf(high) - melOf(low)) / double(bands + 2);
+  SmallVector<int64_t> edges;
+  int64_t rows = length / 2 + 1;
+  for (int64_t i = 0; i < bands + 2; ++i) {
+    double mel = double(i) * step + melOf(low);
+    double hertz = 700 * std::expm1(mel / 2595 * M_LN10);
+    edges.push_back(int64_t(std::floor(double(length + 1) * hertz / rate)));
+    if (edges.back() >= rows)
+      c.fail("an edge is above half the sample rate");
+  }
+  RefTensor y(c.b.getF64Type(), {rows, bands});
+  for (int64_t band = 0; band < bands; ++band) {
+    auto at = [&](int64_t row) -> double & {
+      return y.f[size_t(row * bands + band)];
+    };
+    int64_t left = edges[size_t(band)], middle = edges[size_t(band + 1)],
+            right = edges[size_t(band + 2)];
+    at(middle) = 1;
+    for (int64_t row = left; row < middle; ++row)
+      at(row) = double(row - left) / double(middle - left);
+    for (int64_t row = middle; row < right; ++row)
+      at(row) = double(right - row) / double(right - middle);
+  }
+  c.give(convert(c, c.constant(y), Element::F64, to), to);
+}
+
 // ---- Einsum ----
 
 /// A term with letters in place of `...`, for `dots` axes there.
@@ -204,13 +282,8 @@ Value takeDiagonals(Call &c, Value x, std::string &term) {
       Ints shape(shapeOf(x));
       if (shape[i] != shape[j])
         c.fail(std::string("the sizes of '") + term[i] + "' do not agree");
-      Type i64 = c.b.getI64Type();
-      auto iota = [&](size_t axis) {
-        return c.make("iota", {},
-                      {{"shape", shape}, {"axis", int64_t(axis)},
-                       {"dtype", i64}});
-      };
-      Value same = compare(c.b, iota(i), "eq", iota(j));
+      Value same = compare(c.b, indicesAlong(c, shape, int64_t(i)), "eq",
+                           indicesAlong(c, shape, int64_t(j)));
       x = select(c.b, same, x, constantLike(c.b, x, 0));
       x = c.make("sum", x, {{"axis", Ints{int64_t(j)}}});
       term.erase(j, 1);
@@ -287,9 +360,13 @@ void einsum(Call &c) {
 
 ArrayRef<Operator> signalOperators() {
   static constexpr Operator entries[] = {
-      {"BlackmanWindow", 17, blackman}, {"DFT", 17, dft17},
-      {"DFT", 20, dft20},               {"Einsum", 12, einsum},
-      {"HammingWindow", 17, hamming},   {"HannWindow", 17, hann},
+      {"BlackmanWindow", 17, blackman},
+      {"DFT", 17, dft17},
+      {"DFT", 20, dft20},
+      {"Einsum", 12, einsum},
+      {"HammingWindow", 17, hamming},
+      {"HannWindow", 17, hann},
+      {"MelWeightMatrix", 17, melWeights},
       {"STFT", 17, stft},
   };
   return entries;

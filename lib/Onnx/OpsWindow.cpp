@@ -51,9 +51,7 @@ Value channels(Call &c, size_t i) {
 }
 
 Value addBias(Call &c, Value y, Value bias) {
-  Ints shape(shapeOf(y).size(), 1);
-  shape[1] = shapeOf(y)[1];
-  return c.make("add", {y, c.broadcast(c.reshape(bias, shape), shapeOf(y))});
+  return c.elementwise("add", {y, c.perChannel(bias, y)});
 }
 
 Ints kernelOf(Call &c) {

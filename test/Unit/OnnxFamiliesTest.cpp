@@ -190,4 +190,64 @@ TEST_F(OnnxFamilies, NodesInACircleAreNamed) {
   EXPECT_NE(model.error().message.find("reads 'z'"), std::string::npos);
 }
 
+/// A function that calls another twice, and so on: short, and without end.
+Net functions(int count, bool isCircle) {
+  Net net;
+  net.input("x", {"2"}).output("y", {"2"});
+  auto call = [](pb::Node &node, int which, const char *from, const char *to) {
+    node.set_op_type("f" + std::to_string(which));
+    node.set_domain("here");
+    node.add_input(from);
+    node.add_output(to);
+  };
+  call(*net.model.mutable_graph()->add_node(), 0, "x", "y");
+  auto *set = net.model.add_opset_import();
+  set->set_domain("here");
+  set->set_version(1);
+  for (int i = 0; i < count; ++i) {
+    pb::Function &function = *net.model.add_functions();
+    function.set_name("f" + std::to_string(i));
+    function.set_domain("here");
+    function.add_input("a");
+    function.add_output("c");
+    for (const char *domain : {"", "here"}) {
+      auto *own = function.add_opset_import();
+      own->set_domain(domain);
+      own->set_version(*domain ? 1 : 13);
+    }
+    int next = i + 1;
+    if (next == count && isCircle)
+      next = 0;
+    if (next < count) {
+      call(*function.add_node(), next, "a", "b");
+      call(*function.add_node(), next, "b", "c");
+      continue;
+    }
+    pb::Node &node = *function.add_node();
+    node.set_op_type("Neg");
+    node.add_input("a");
+    node.add_output("c");
+  }
+  return net;
+}
+
+TEST_F(OnnxFamilies, FunctionsThatDoubleHaveAnEnd) {
+  EXPECT_EQ(run(functions(4, false), {numbers({1, 10})}).f,
+            (std::vector<double>{1, 10}));
+  auto model = import(functions(60, false));
+  ASSERT_FALSE(model);
+  EXPECT_EQ(model.error().kind, ErrorKind::Unsupported);
+  EXPECT_NE(model.error().message.find("more than 262144 nodes"),
+            std::string::npos);
+}
+
+TEST_F(OnnxFamilies, FunctionsInACircleAreNamed) {
+  for (int count : {1, 3}) {
+    auto model = import(functions(count, true));
+    ASSERT_FALSE(model);
+    EXPECT_NE(model.error().message.find("function 'f0' calls itself"),
+              std::string::npos);
+  }
+}
+
 } // namespace

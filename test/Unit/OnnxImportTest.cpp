@@ -109,6 +109,27 @@ TEST_F(OnnxImport, SaysWhatIsMissing) {
             "earlier node gives (nodes must be in an order without cycles)");
 }
 
+TEST_F(OnnxImport, SaysWhichOutputNothingGives) {
+  Net net;
+  net.input("x", {"2"}).output("y", {"2"}).output("z", {"2"});
+  net.node("Relu", {"x"}, {"y"});
+  EXPECT_EQ(failure(net), "no node gives the output 'z'");
+}
+
+TEST_F(OnnxImport, SaysWhichTypeAnOutputDoesNotHave) {
+  Net net;
+  net.input("x", {"2"}).output("y", {"2"}, 7);
+  net.node("Relu", {"x"}, {"y"});
+  EXPECT_EQ(failure(net), "output 'y' is declared as i64, and is f32[2]");
+}
+
+TEST_F(OnnxImport, RefusesAnInputOfMoreThanThereCanBe) {
+  Net net;
+  net.input("x", {"4000000000", "4000000000", "4000000000"}).output("y", {});
+  net.node("ReduceSum", {"x"}, {"y"}).with("keepdims", 0);
+  EXPECT_EQ(failure(net), "input 'x' is too large");
+}
+
 TEST_F(OnnxImport, SaysWhichShapesDoNotFit) {
   Net net;
   net.input("x", {"2"}).input("w", {"3"}).output("y", {"2"});

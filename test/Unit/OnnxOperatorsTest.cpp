@@ -35,8 +35,14 @@ struct OnnxOperators : testing::Test {
       inputs.emplace_back(llvm::cast<mlir::RankedTensorType>(type));
       inputs.back().f = values;
     }
-    RefState none;
-    auto results = evaluateFunction(function, inputs, none);
+    RefState weights;
+    for (const pb::Tensor &each : net.model.graph().initializer()) {
+      Sizes dims(each.dims().begin(), each.dims().end());
+      RefTensor weight(mlir::Float32Type::get(&context), dims);
+      weight.f.assign(each.float_data().begin(), each.float_data().end());
+      weights[each.name()] = weight;
+    }
+    auto results = evaluateFunction(function, inputs, weights);
     if (mlir::failed(results)) {
       ADD_FAILURE() << "no value";
       return {};
@@ -179,6 +185,178 @@ TEST_F(OnnxOperators, BroadcastsFromAnAxisBeforeOpset7) {
   EXPECT_EQ(failure(n), "shapes differ, and 'broadcast' is not set");
   n.with("broadcast", 1).with("axis", 0);
   EXPECT_EQ(value(n).i, (Sizes{11, 12, 23, 24}));
+}
+
+TEST_F(OnnxOperators, ComputesDeterminants) {
+  Net n = net(22);
+  n.input("x", {"3", "3", "3"}).output("y", {"3"}).node("Det", {"x"}, {"y"});
+  // A row to swap, a singular matrix, one with rows of other sizes.
+  Reals y = value(n, {{0,   2, 1, 3, 4,    5, 6, 7, 9, //
+                       1,   2, 3, 2, 4,    6, 7, 8, 9, //
+                       1e3, 0, 0, 0, 1e-3, 0, 5, 6, 2}})
+                .f;
+  EXPECT_NEAR(y[0], 3, 1e-12);
+  EXPECT_EQ(y[1], 0);
+  EXPECT_NEAR(y[2], 2, 1e-12);
+  n = net(22);
+  n.input("x", {"65", "65"}).output("y", {}).node("Det", {"x"}, {"y"});
+  EXPECT_EQ(failure(n),
+            "the determinant of a matrix of 65 rows is not supported");
+}
+
+/// Against the sums of the definition, of 3 of 5 frequencies, too.
+TEST_F(OnnxOperators, InvertsTransforms) {
+  Reals x = {1, -2, 0.5, 3, 4}, re(5), im(5);
+  for (size_t k = 0; k < 5; ++k)
+    for (size_t i = 0; i < 5; ++i) {
+      re[k] += x[i] * std::cos(2 * M_PI * double(i * k) / 5);
+      im[k] -= x[i] * std::sin(2 * M_PI * double(i * k) / 5);
+    }
+  for (size_t count : {5, 3}) {
+    Reals given;
+    for (size_t k = 0; k < count; ++k)
+      given.insert(given.end(), {re[k], im[k]});
+    std::string size = std::to_string(count);
+    Net n = net(20);
+    n.input("x", {"1", size, "2"}).output("y", {"1", "5", "N"});
+    n.weight(ints("n", {}, {5}));
+    n.node("DFT", {"x", "n"}, {"y"}).with("inverse", 1);
+    n.with("onesided", count == 3);
+    RefTensor y = value(n, {given});
+    size_t parts = count == 3 ? 1 : 2;
+    ASSERT_EQ(y.shape, (Sizes{1, 5, int64_t(parts)}));
+    for (size_t i = 0; i < 5; ++i)
+      EXPECT_NEAR(y.f[i * parts], x[i], 1e-6) << i;
+  }
+}
+
+/// A plane is its value at the middle of each bin, whatever the samples.
+TEST_F(OnnxOperators, AveragesRegionsOfAPlane) {
+  Reals plane;
+  for (int y = 0; y < 6; ++y)
+    for (int x = 0; x < 8; ++x)
+      plane.push_back(2 * y + 3 * x);
+  for (int ratio : {0, 1, 3}) {
+    Net n = net(16);
+    n.input("x", {"1", "1", "6", "8"}).output("y", {"1", "1", "2", "2"});
+    n.weight(floats("rois", {1, 4}, {2, 1, 12, 9}));
+    n.weight(ints("image", {1}, {0}));
+    n.node("RoiAlign", {"x", "rois", "image"}, {"y"});
+    n.with("output_height", 2).with("output_width", 2);
+    n.with("sampling_ratio", ratio).with("spatial_scale", 0.5f);
+    // From (0, 0.5) to (4, 5.5): bins 2 high and 2.5 wide.
+    Reals y = value(n, {plane}).f;
+    Reals want = {2 * 1 + 3 * 1.75, 2 * 1 + 3 * 4.25, 2 * 3 + 3 * 1.75,
+                  2 * 3 + 3 * 4.25};
+    for (size_t i = 0; i < 4; ++i)
+      EXPECT_NEAR(y[i], want[i], 1e-5) << ratio;
+  }
+}
+
+TEST_F(OnnxOperators, NeedsRegionsOrASamplingRatio) {
+  Net n = net(16);
+  n.input("x", {"1", "1", "6", "8"}).output("y", {"1", "1", "1", "1"});
+  n.input("rois", {"1", "4"}).weight(ints("image", {1}, {0}));
+  n.node("RoiAlign", {"x", "rois", "image"}, {"y"});
+  EXPECT_EQ(failure(n), "regions that are not known before the model runs are "
+                        "not supported without a sampling_ratio");
+}
+
+/// [2, 4, 1] with 3 new places a sample, the second sample's around the end.
+TEST_F(OnnxOperators, WritesAroundTheEndOfACache) {
+  Net n = net(24);
+  n.input("x", {"2", "4", "1"}).input("u", {"2", "3", "1"});
+  n.weight(ints("at", {2}, {0, 2})).output("y", {"2", "4", "1"});
+  n.node("TensorScatter", {"x", "u", "at"}, {"y"}).with("mode", "circular");
+  EXPECT_EQ(value(n, {{0, 1, 2, 3, 4, 5, 6, 7}, {10, 11, 12, 20, 21, 22}}).f,
+            (Reals{10, 11, 12, 3, 22, 5, 20, 21}));
+}
+
+/// Running sums of a batch, one sample shorter and from its end.
+TEST_F(OnnxOperators, ScansABatch) {
+  Net n = net(8);
+  n.weight(ints("lengths", {2}, {3, 2}))
+      .input("s", {"2"})
+      .input("x", {"2", "3"});
+  n.output("z", {"2", "3"});
+  n.node("Scan", {"lengths", "s", "x"}, {"y", "z"}).with("num_scan_inputs", 1);
+  auto *node = n.model.mutable_graph()->mutable_node(0);
+  auto *backward = node->add_attribute();
+  backward->set_name("directions");
+  backward->set_type(7);
+  backward->add_ints(1);
+  auto *body = node->add_attribute();
+  body->set_name("body");
+  body->set_type(5);
+  pb::Graph &graph = *body->mutable_g();
+  Net::declare(*graph.add_input(), "sum", {}, 1);
+  Net::declare(*graph.add_input(), "each", {}, 1);
+  auto *sum = graph.add_node();
+  sum->set_op_type("Add");
+  sum->add_input("sum");
+  sum->add_input("each");
+  sum->add_output("next");
+  Net::declare(*graph.add_output(), "next", {}, 1);
+  Net::declare(*graph.add_output(), "next", {}, 1);
+  EXPECT_EQ(value(n, {{100, 200}, {1, 2, 3, 4, 5, 6}}).f,
+            (Reals{103, 105, 106, 205, 209, 0}));
+}
+
+/// Classes of probability 0, 3/4 and 1/4.
+TEST_F(OnnxOperators, DrawsClasses) {
+  Net n = net(22);
+  n.input("x", {"1", "3"}).output("y", {"1", "4000"}, 6);
+  n.node("Multinomial", {"x"}, {"y"}).with("sample_size", 4000);
+  Sizes y = value(n, {{-INFINITY, std::log(3.0), 0}}).i;
+  auto share = [&](int64_t each) {
+    return double(std::count(y.begin(), y.end(), each)) / 4000;
+  };
+  EXPECT_EQ(share(0), 0);
+  EXPECT_NEAR(share(1), 0.75, 0.03);
+  EXPECT_EQ(share(1) + share(2), 1);
+}
+
+TEST_F(OnnxOperators, CountsPartsOfStrings) {
+  auto split = [&](const char *delimiter, int64_t most) {
+    Net n = net(20);
+    pb::Tensor x;
+    x.set_name("x");
+    x.set_data_type(8);
+    x.add_dims(4);
+    for (const char *text : {" a  b c ", "a,b", "", ",,"})
+      x.add_string_data(text);
+    n.weight(x).output("z", {"4"}, 7);
+    n.node("StringSplit", {"x"}, {"y", "z"}).with("maxsplit", most);
+    n.with("delimiter", delimiter);
+    return value(n).i;
+  };
+  EXPECT_EQ(split("", -1), (Sizes{3, 1, 0, 1}));
+  EXPECT_EQ(split("", 1), (Sizes{2, 1, 0, 1}));
+  EXPECT_EQ(split(",", -1), (Sizes{1, 2, 1, 3}));
+  EXPECT_EQ(split(",", 1), (Sizes{1, 2, 1, 2}));
+}
+
+/// Numbers by keys, one that is none, too.
+TEST_F(OnnxOperators, EncodesNumbers) {
+  Net n = net();
+  n.weight(ints("x", {2, 2}, {7, 3, 5, 3})).output("y", {"2", "2"});
+  n.node("LabelEncoder", {"x"}, {"y"}).with("default_float", 0.5f);
+  pb::Node &node = *n.model.mutable_graph()->mutable_node(0);
+  node.set_domain("ai.onnx.ml");
+  auto *set = n.model.add_opset_import();
+  set->set_domain("ai.onnx.ml");
+  set->set_version(2);
+  auto *keys = node.add_attribute();
+  keys->set_name("keys_int64s");
+  keys->set_type(7);
+  for (int64_t key : {3, 7})
+    keys->add_ints(key);
+  auto *values = node.add_attribute();
+  values->set_name("values_floats");
+  values->set_type(6);
+  for (float value : {1.5f, -2.0f})
+    values->add_floats(value);
+  EXPECT_EQ(value(n).f, (Reals{-2, 1.5, 0.5, 1.5}));
 }
 
 } // namespace

@@ -1,6 +1,7 @@
 // Reading ONNX files: every packing of elements, and what contradicts itself.
 #include "Onnx/Read.h"
 #include "OnnxNet.h"
+#include <sys/stat.h>
 
 using namespace varve;
 using namespace varve::test;
@@ -92,15 +93,21 @@ struct External : testing::Test {
   std::string folder = scratch();
   Net net;
 
-  std::string failureAt(const std::string &location, int64_t offset = 0) {
+  std::string failureAt(const std::string &location, int64_t offset = 0,
+                        int64_t size = 2) {
+    return failureOf(
+        {{"location", location}, {"offset", std::to_string(offset)}}, size);
+  }
+  std::string
+  failureOf(const std::vector<std::pair<std::string, std::string>> &entries,
+            int64_t size = 2) {
+    net.model.mutable_graph()->clear_initializer();
     pb::Tensor tensor;
     tensor.set_name("w");
     tensor.set_data_type(1);
-    tensor.add_dims(2);
+    tensor.add_dims(size);
     tensor.set_data_location(1);
-    for (auto [key, value] :
-         {std::pair<std::string, std::string>("location", location),
-          {"offset", std::to_string(offset)}}) {
+    for (const auto &[key, value] : entries) {
       auto *entry = tensor.add_external_data();
       entry->set_key(key);
       entry->set_value(value);
@@ -123,7 +130,8 @@ TEST_F(External, IsRead) {
 TEST_F(External, StaysInTheFolder) {
   writeBytes(folder + "/../outside.bin", std::string(8, '\0'));
   const char *said = "which is not in the model's folder";
-  EXPECT_NE(failureAt("../outside.bin").find(said), std::string::npos);
+  for (std::string path : {"../outside.bin", "/etc/passwd", "", "a/../../x"})
+    EXPECT_NE(failureAt(path).find(said), std::string::npos) << path;
 }
 
 TEST_F(External, FollowsNoLinkOut) {
@@ -138,6 +146,61 @@ TEST_F(External, IsLongEnough) {
   writeBytes(folder + "/w.bin", std::string(12, '\0'));
   EXPECT_NE(failureAt("w.bin", 5).find("has 12 bytes, not 8 at 5"),
             std::string::npos);
+}
+
+/// 10 GB are claimed, and not allocated.
+TEST_F(External, HasWhatIsClaimed) {
+  writeBytes(folder + "/w.bin", std::string(12, '\0'));
+  EXPECT_NE(failureAt("w.bin", 0, 2500000000)
+                .find("has 12 bytes, not 10000000000 at 0"),
+            std::string::npos);
+  EXPECT_NE(failureOf({{"location", "w.bin"}, {"length", "12"}})
+                .find("its external data have 12 bytes, not 8"),
+            std::string::npos);
+}
+
+TEST_F(External, IsAFileThatIsThere) {
+  EXPECT_NE(failureAt("none.bin"), "");
+  EXPECT_NE(failureAt("."), "");
+  std::string pipe = folder + "/pipe";
+  std::filesystem::remove(pipe);
+  ASSERT_EQ(mkfifo(pipe.c_str(), 0600), 0);
+  EXPECT_NE(failureAt("pipe"), "");
+}
+
+TEST_F(External, HasNumbersThatAreSome) {
+  writeBytes(folder + "/w.bin", std::string(12, '\0'));
+  for (const char *offset : {"-4", "4x", "", "99999999999999999999"})
+    EXPECT_NE(failureOf({{"location", "w.bin"}, {"offset", offset}})
+                  .find("the offset of its external data is '"),
+              std::string::npos)
+        << offset;
+  EXPECT_NE(
+      failureOf({{"location", "w.bin"}, {"offset", "18446744073709551615"}}),
+      "");
+}
+
+/// Messages inside messages: the reader goes as deep, and no deeper.
+TEST(OnnxRead, RefusesGraphsThatAreNestedTooDeep) {
+  Net net;
+  pb::Graph *graph = net.model.mutable_graph();
+  for (int i = 0; i < 10000; ++i) {
+    auto *attribute = graph->add_node()->add_attribute();
+    attribute->set_type(5);
+    graph = attribute->mutable_g();
+  }
+  auto model = onnx::readModel(net.write());
+  ASSERT_FALSE(model);
+  EXPECT_NE(model.error().message.find("this is no ONNX model"),
+            std::string::npos);
+}
+
+TEST(OnnxRead, RefusesNoGraph) {
+  Net net;
+  net.model.clear_graph();
+  auto model = onnx::readModel(net.write());
+  ASSERT_FALSE(model);
+  EXPECT_NE(model.error().message.find("there is no graph"), std::string::npos);
 }
 
 TEST(OnnxRead, RefusesAPartOfAFile) {
