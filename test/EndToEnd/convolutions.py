@@ -15,6 +15,8 @@ import sys
 import tempfile
 import zipfile
 
+from weights import read_tensors
+
 
 def run(folder, *command):
     process = subprocess.run(
@@ -121,16 +123,12 @@ def write_safetensors(path, tensors):
         file.write(struct.pack("<Q", len(text)) + text + data)
 
 
-def read_safetensors(path):
-    with open(path, "rb") as file:
-        header = json.loads(file.read(struct.unpack("<Q", file.read(8))[0]))
-        data = file.read()
-    out = {}
-    for name, entry in header.items():
-        if name != "__metadata__" and entry["dtype"] == "F32":
-            begin, end = entry["data_offsets"]
-            out[name] = struct.unpack(f"<{(end - begin) // 4}f", data[begin:end])
-    return out
+def read_floats(path):
+    return {
+        name: struct.unpack(f"<{len(data) // 4}f", data)
+        for name, (kind, _, data) in read_tensors(path).items()
+        if kind == "F32"
+    }
 
 
 def write_npz(path, arrays):
@@ -247,7 +245,7 @@ def against_pytorch(varve, folder):
     lines = run(folder, varve, "train", model, "--json", "--out", out)
     losses = [line["loss"] for line in lines if line["event"] == "epoch"]
     expect_close("losses", losses, LOSSES)
-    weights = read_safetensors(out)
+    weights = read_floats(out)
     for name, want in RUNNING.items():
         expect_close(name, weights[name], want)
     lines = run(folder, varve, "eval", model, "--json", "--weights", out)

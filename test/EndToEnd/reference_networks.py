@@ -24,6 +24,8 @@ import sys
 import tempfile
 import time
 
+from weights import read_tensors
+
 try:
     import numpy as np
     import torch
@@ -60,17 +62,9 @@ def save(path, tensors):
 
 
 def load(path):
-    with open(path, "rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(size))
-        data = file.read()
-    header.pop("__metadata__", None)
     return {
-        name: np.frombuffer(
-            data, CODES[entry["dtype"]],
-            int(np.prod(entry["shape"])), entry["data_offsets"][0],
-        ).reshape(entry["shape"])
-        for name, entry in header.items()
+        name: np.frombuffer(data, CODES[kind]).reshape(shape)
+        for name, (kind, shape, data) in read_tensors(path).items()
     }
 
 

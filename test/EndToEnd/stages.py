@@ -15,6 +15,8 @@ import subprocess
 import sys
 import tempfile
 
+from weights import read_tensors
+
 MODEL = """model net(x: f32[N, 2]) -> logits: f32[N, 2] {
   layer first { h = x |> dense(16) as map |> tanh }
   layer second { h = h |> dense(16) as map |> batch_norm as norm |> tanh }
@@ -46,15 +48,8 @@ train net {
 
 
 def tensors(path):
-    with open(path, "rb") as file:
-        (size,) = struct.unpack("<Q", file.read(8))
-        header = json.loads(file.read(size))
-        data = file.read()
-    header.pop("__metadata__", None)
-    return {
-        name: data[slice(*entry["data_offsets"])]
-        for name, entry in header.items()
-    }
+    """The bytes of each."""
+    return {name: data for name, (_, _, data) in read_tensors(path).items()}
 
 
 class Trials:
