@@ -38,6 +38,11 @@ enum varve_output {
   /* No file: `text` of the result says, in JSON, what the first function needs
    * in memory. Nothing is compiled to machine code. */
   VARVE_OUTPUT_MEMORY = 6,
+  /* .onnx: the first function, with its gradients and optimizer, as a graph of
+   * plain operators. State is in it as far as `weights` has it. */
+  VARVE_OUTPUT_ONNX = 7,
+  /* .varve: an ONNX model as a text, its weights in `weights_path`. */
+  VARVE_OUTPUT_TEXT = 8,
 };
 
 /* A function of the program at one batch size. */
@@ -76,7 +81,7 @@ struct varve_compile_request {
   /* Where the output goes; written whole or not at all. */
   const char *output_path;
   const char *header_path; /* of a library's C header */
-  const char *weights;     /* safetensors for a library to carry, or null */
+  const char *weights;     /* safetensors for the output to carry, or null */
   int64_t profile;         /* not 0: with varve_profile of varve-c/Artifact.h */
   /* "simplify", "partition", "differentiate", "update", "lower", "fuse",
    * "plan", "codegen": the last phase to run, for VARVE_OUTPUT_MLIR and one
@@ -89,6 +94,7 @@ struct varve_compile_request {
   int64_t inputs;
   const char *const *dim; /* "NAME=SIZE" */
   int64_t dims;
+  const char *weights_path; /* of VARVE_OUTPUT_TEXT: where weights go */
 };
 
 struct varve_compile_result {

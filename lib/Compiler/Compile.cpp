@@ -1,6 +1,5 @@
 // Import, phases and emission of the functions of one program.
 #include "Compiler/Compile.h"
-#include "Onnx/Import.h"
 #include "Support/File.h"
 #include "varve/Codegen/Emit.h"
 #include "varve/InitAll.h"
@@ -118,14 +117,19 @@ onnxRequestOf(const varve_compile_request &request) {
   return import;
 }
 
+Result<onnx::ImportedModel>
+importOnnx(MLIRContext &context, const varve_compile_request &request) {
+  Result<onnx::ImportRequest> import = onnxRequestOf(request);
+  if (!import)
+    return import.error();
+  return onnx::importModel(context, *import);
+}
+
 /// Imports an ONNX model and runs the phases on it.
 static Result<CompiledProgram> compileOnnx(MLIRContext &context,
                                            const varve_compile_request &request,
                                            const PipelineOptions &options) {
-  Result<onnx::ImportRequest> import = onnxRequestOf(request);
-  if (!import)
-    return import.error();
-  Result<onnx::ImportedModel> model = onnx::importModel(context, *import);
+  Result<onnx::ImportedModel> model = importOnnx(context, request);
   if (!model)
     return model.error();
   CompiledProgram whole;
@@ -182,6 +186,13 @@ pipelineOptionsOf(const varve_compile_request &request, const Target &target) {
   }
   if (request.output == VARVE_OUTPUT_MEMORY)
     options.stopAfter = Phase::Plan;
+  if (request.output == VARVE_OUTPUT_ONNX) {
+    options.stopAfter = Phase::Update;
+    // State stays whole, and memory is for others to plan.
+    for (const char *name :
+         {"drop-dead-weights", "choose-layouts", "checkpoint-activations"})
+      options.disabledPasses.push_back(name);
+  }
   if (request.reproducer)
     options.reproducer = request.reproducer;
   if (request.print_phases)
@@ -234,6 +245,8 @@ Status compile(const varve_compile_request &request,
   if (!options)
     return options.error();
   std::unique_ptr<MLIRContext> context = createContext();
+  if (request.output == VARVE_OUTPUT_TEXT)
+    return spellOnnx(*context, request, files);
   Result<CompiledProgram> program =
       StringRef(request.path).ends_with(".onnx")
           ? compileOnnx(*context, request, *options)
@@ -247,6 +260,8 @@ Status compile(const varve_compile_request &request,
   case VARVE_OUTPUT_MEMORY:
     report = describeMemory(*program);
     return {};
+  case VARVE_OUTPUT_ONNX:
+    return exportOnnx(*program, request);
   case VARVE_OUTPUT_LIBRARY:
     return writeLibrary(*program, *target, request);
   case VARVE_OUTPUT_MLIR: {

@@ -4,6 +4,7 @@
 #define VARVE_LIB_COMPILER_COMPILE_H
 
 #include "Language/Import.h"
+#include "Onnx/Import.h"
 #include "mlir/IR/MLIRContext.h"
 #include "varve-c/Compiler.h"
 #include "varve/Pipeline/Pipeline.h"
@@ -39,6 +40,20 @@ compileFunctions(mlir::MLIRContext &context, const ImportRequest &import,
 /// far as it went.
 Status compile(const varve_compile_request &request,
                std::vector<std::string> &files, std::string &text);
+
+/// Imports the ONNX model of a request.
+Result<onnx::ImportedModel> importOnnx(mlir::MLIRContext &context,
+                                       const varve_compile_request &request);
+
+/// Writes an ONNX model as a text, and its weights.
+Status spellOnnx(mlir::MLIRContext &context,
+                 const varve_compile_request &request,
+                 std::vector<std::string> &files);
+
+/// Writes a program's one function, which went through the update, as an ONNX
+/// file.
+Status exportOnnx(CompiledProgram &program,
+                  const varve_compile_request &request);
 
 /// What `program` needs in memory to run its first function, in JSON.
 std::string describeMemory(const CompiledProgram &program);

@@ -26,8 +26,11 @@ Result<varve_output> outputOf(const CompileArgs &args) {
     return VARVE_OUTPUT_MLIR;
   if (end == ".s")
     return VARVE_OUTPUT_ASSEMBLY;
+  if (end == ".onnx")
+    return VARVE_OUTPUT_ONNX;
   return Error{
-      fmt::format("'{}' ends in none of .so, .o, .ll, .mlir, .s", args.output),
+      fmt::format("'{}' ends in none of .so, .o, .ll, .mlir, .onnx, .s",
+                  args.output),
       ErrorKind::Usage};
 }
 
@@ -37,16 +40,24 @@ int runCompile(const CompileArgs &args) {
   auto output = outputOf(args);
   if (!output)
     return fail(output.error());
-  if (!args.weights.empty() && *output != VARVE_OUTPUT_LIBRARY)
-    return fail({"weights are carried by a library only: -o lib.so --header "
-                 "lib.h",
+  if (!args.weights.empty() && *output != VARVE_OUTPUT_LIBRARY &&
+      *output != VARVE_OUTPUT_ONNX)
+    return fail({"weights are carried by a library (-o lib.so --header lib.h) "
+                 "or an ONNX model only",
                  ErrorKind::Usage});
+  if (!args.weights.empty() && isOnnx(args.file))
+    return fail({"an ONNX model has its weights", ErrorKind::Usage});
   auto library = CompilerLibrary::load();
   if (!library)
     return fail(library.error());
-  std::vector<const char *> sets, passes;
+  std::vector<const char *> sets, dims, passes;
+  // Of an ONNX model, `--dim` is no setting.
+  constexpr std::string_view dim = "dim.";
   for (const std::string &set : args.sets)
-    sets.push_back(set.c_str());
+    if (isOnnx(args.file) && set.rfind(dim, 0) == 0)
+      dims.push_back(set.c_str() + dim.size());
+    else
+      sets.push_back(set.c_str());
   for (const std::string &pass : args.disabledPasses)
     passes.push_back(pass.c_str());
   std::vector<varve_function_request> functions;
@@ -62,6 +73,8 @@ int runCompile(const CompileArgs &args) {
   request.path = args.file.c_str();
   request.set = sets.data();
   request.sets = static_cast<int64_t>(sets.size());
+  request.dim = dims.data();
+  request.dims = static_cast<int64_t>(dims.size());
   request.function = functions.data();
   request.functions = static_cast<int64_t>(functions.size());
   request.cpu = orNull(args.cpu);

@@ -69,6 +69,12 @@ struct CompileArgs {
 };
 int runCompile(const CompileArgs &args);
 
+struct ImportArgs {
+  std::string file, output, weights;
+  std::vector<std::string> dims; ///< "NAME=SIZE"
+};
+int runImport(const ImportArgs &args);
+
 struct CheckArgs {
   std::string file, function = "train_step", cpu;
   std::vector<std::string> sets;

@@ -282,19 +282,21 @@ void addCompile(CLI::App &app, std::function<int()> &action) {
       "            -o libmnist.so --header mnist.h\n"
       "  varve compile mnist_mlp.varve --function train_step --batch 128 \\\n"
       "            --batch 96 -o libtrain.so --header train.h\n"
+      "  varve compile mnist_mlp.varve --weights mnist_mlp.safetensors "
+      "-o mnist.onnx\n"
       "  varve compile mnist_mlp.varve -o mnist.s --target-cpu x86-64-v4\n"
       "A library with a header needs libc and libm only; without one, a .so "
-      "is an\nartifact for the other verbs. Else -o ends in .o, .ll, .mlir or "
-      ".s.",
+      "is an\nartifact for the other verbs. Else -o ends in .onnx, .o, .ll, "
+      ".mlir or .s.",
       [] { return runCompile(args); });
   addFileFlags(*verb, args.file, args.sets, args.disabledPasses,
-               "model file (.varve)");
+               "model file (.varve or .onnx)");
   verb->add_option("-o", args.output, "what to write; its ending says the kind")
-      ->type_name("OUT.{so,o,ll,mlir,s}")
+      ->type_name("OUT.{so,onnx,o,ll,mlir,s}")
       ->required();
   verb->add_option("--header", args.header, "the C header of a library")
       ->type_name("LIB.h");
-  verb->add_option("--weights", args.weights, "weights for a library to carry")
+  verb->add_option("--weights", args.weights, "weights for a library or an ONNX model")
       ->type_name("W.safetensors");
   verb->add_option("--function", args.function,
                    "infer, infer_stored (through `prepare`), train_step, "
@@ -322,6 +324,28 @@ void addCompile(CLI::App &app, std::function<int()> &action) {
   verb->add_option("--reproducer", args.reproducer,
                    "where to leave IR and passes if a pass fails")
       ->type_name("FILE.mlir");
+}
+
+void addImport(CLI::App &app, std::function<int()> &action) {
+  static ImportArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "import", "Write an ONNX model as a text to edit",
+      "  varve import resnet.onnx -o resnet.varve --weights "
+      "resnet.safetensors\n"
+      "  varve run resnet.varve --weights resnet.safetensors \\\n"
+      "            --input data=x.npy --output-dir out",
+      [] { return runImport(args); });
+  verb->add_option("FILE", args.file, "the model (.onnx)")->required();
+  verb->add_option("-o", args.output, "the text")
+      ->type_name("OUT.varve")
+      ->required();
+  verb->add_option("--weights", args.weights, "where the weights go")
+      ->type_name("W.safetensors")
+      ->required();
+  verb->add_option("--dim", args.dims, "a size that the model leaves open")
+      ->type_name("NAME=SIZE")
+      ->take_all()
+      ->expected(1);
 }
 
 void addCheck(CLI::App &app, std::function<int()> &action) {
@@ -464,6 +488,7 @@ int run(int argc, char **argv) {
   addGradients(app, action);
   addGenerate(app, action);
   addCompile(app, action);
+  addImport(app, action);
   addCheck(app, action);
   addInspect(app, action);
   addBench(app, action);

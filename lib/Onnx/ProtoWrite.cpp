@@ -1,0 +1,119 @@
+// From models to protobuf messages and files: the way back of Proto.cpp.
+#include "Onnx/Onnx.pb.h"
+#include "Onnx/Write.h"
+#include "Support/File.h"
+#include <fmt/format.h>
+
+namespace varve::onnx {
+namespace {
+
+namespace pb = varve::onnxpb;
+
+/// Of the format whose opsets end at 21 (onnx 1.16).
+constexpr int64_t irVersion = 10;
+/// Messages are at most 2 GiB.
+constexpr size_t maxModelBytes = INT32_MAX;
+
+void write(const TensorData &data, pb::Tensor &to) {
+  to.set_name(data.name);
+  to.set_data_type(int32_t(data.type));
+  for (int64_t size : data.dims)
+    to.add_dims(size);
+  to.set_raw_data(data.value.data.data(), data.value.data.size());
+}
+
+void write(const ValueInfo &info, pb::ValueInfo &to) {
+  to.set_name(info.name);
+  pb::TensorType &type = *to.mutable_type()->mutable_tensor_type();
+  type.set_elem_type(int32_t(info.type.element));
+  if (!info.type.shape)
+    return;
+  pb::Shape &shape = *type.mutable_shape();
+  for (const Dim &dim : *info.type.shape) {
+    pb::Dimension &size = *shape.add_dim();
+    if (dim.size >= 0)
+      size.set_dim_value(dim.size);
+    else if (!dim.name.empty())
+      size.set_dim_param(dim.name);
+  }
+}
+
+void write(const Graph &graph, pb::Graph &to);
+
+void write(const NodeAttribute &attribute, pb::Attribute &to) {
+  using Kind = NodeAttribute::Kind;
+  to.set_type(int32_t(attribute.kind));
+  switch (attribute.kind) {
+  case Kind::Float:
+    to.set_f(attribute.f);
+    break;
+  case Kind::Int:
+    to.set_i(attribute.i);
+    break;
+  case Kind::String:
+    to.set_s(attribute.s);
+    break;
+  case Kind::Ints:
+    for (int64_t i : attribute.ints)
+      to.add_ints(i);
+    break;
+  default:
+    write(*attribute.graph, *to.mutable_g());
+  }
+}
+
+void write(const Node &node, pb::Node &to) {
+  to.set_op_type(node.op);
+  to.set_name(node.name);
+  for (const std::string &name : node.inputs)
+    to.add_input(name);
+  for (const std::string &name : node.outputs)
+    to.add_output(name);
+  for (const auto &[name, attribute] : node.attributes) {
+    pb::Attribute &message = *to.add_attribute();
+    message.set_name(name);
+    write(attribute, message);
+  }
+}
+
+void write(const Graph &graph, pb::Graph &to) {
+  to.set_name(graph.name);
+  for (const Node &node : graph.nodes)
+    write(node, *to.add_node());
+  for (const TensorData &tensor : graph.initializers)
+    write(tensor, *to.add_initializer());
+  for (const ValueInfo &info : graph.inputs)
+    write(info, *to.add_input());
+  for (const ValueInfo &info : graph.outputs)
+    write(info, *to.add_output());
+}
+
+} // namespace
+
+Status writeModel(const std::string &path, const Model &model) {
+  size_t weights = 0;
+  for (const TensorData &tensor : model.graph.initializers)
+    weights += tensor.value.data.size();
+  auto tooLarge = [&](size_t bytes) {
+    return Error{fmt::format("{}: an ONNX file has at most 2 GiB, this would "
+                             "have {} bytes",
+                             path, bytes),
+                 ErrorKind::Unsupported};
+  };
+  if (weights > maxModelBytes)
+    return tooLarge(weights);
+  pb::Model message;
+  message.set_ir_version(irVersion);
+  message.set_producer_name("varve");
+  for (const auto &[domain, version] : model.opsets) {
+    pb::OperatorSet &set = *message.add_opset_import();
+    set.set_domain(domain);
+    set.set_version(version);
+  }
+  write(model.graph, *message.mutable_graph());
+  if (message.ByteSizeLong() > maxModelBytes)
+    return tooLarge(message.ByteSizeLong());
+  return writeFile(path, {message.SerializeAsString()});
+}
+
+} // namespace varve::onnx
