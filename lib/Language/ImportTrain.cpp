@@ -88,12 +88,22 @@ void Importer::finishFunction(bool updates) {
 // model and the indices stay, they are the interface.
 void Importer::prune() {
   Block &body = func.getBody().front();
+  SmallVector<Operation *> makers; // of the layers' values
+  for (const LayerRecord &layer : layers)
+    makers.push_back(layer.value ? layer.value.getDefiningOp() : nullptr);
+  llvm::SmallPtrSet<Operation *, 16> dead;
   for (Operation &op : llvm::make_early_inc_range(llvm::reverse(body)))
-    if (isOpTriviallyDead(&op))
+    if (isOpTriviallyDead(&op)) {
+      layerOf.erase(&op);
+      dead.insert(&op);
       op.erase();
+    }
+  for (auto [layer, maker] : llvm::zip_equal(layers, makers))
+    if (dead.count(maker))
+      layer.value = {};
   SmallVector<Attribute> inputs, used;
   unsigned count = func.getNumInputs();
-  llvm::BitVector dead(body.getNumArguments());
+  llvm::BitVector unread(body.getNumArguments());
   for (BlockArgument argument : body.getArguments()) {
     unsigned i = argument.getArgNumber();
     bool input = i < count;
@@ -110,9 +120,9 @@ void Importer::prune() {
     if (keep)
       (input ? inputs : used).push_back(entry);
     else
-      dead.set(i);
+      unread.set(i);
   }
-  body.eraseArguments(dead);
+  body.eraseArguments(unread);
   func.setInputsAttr(builder.getArrayAttr(inputs));
   func.setUsesAttr(builder.getArrayAttr(used));
 }

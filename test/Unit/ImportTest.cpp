@@ -173,6 +173,16 @@ TEST(Import, InferenceKeepsStateOfLosses) {
                                       "extra loss_part tensor<f32>"}));
 }
 
+// What a layer ends with may be read by nothing that inference gives. (Memory
+// that is free is not always another's: so several times.)
+TEST(Import, LayersWhoseValueNobodyReads) {
+  for (int i = 0; i < 20; ++i) {
+    Described infer(example("vae", "infer"));
+    ASSERT_TRUE(infer.func) << infer.error.message;
+    EXPECT_EQ(infer.func.getUses().size(), 8u);
+  }
+}
+
 TEST(Import, SharesALayerAppliedAgain) {
   Described net(example("siamese", "train_step"));
   ASSERT_TRUE(net.func) << net.error.message;
