@@ -260,6 +260,12 @@ bool Exporter::expandOperations() {
     if (auto attention = dyn_cast<AttentionGradOp>(op))
       attention.setRows(
           std::max<int64_t>(shapeOf(attention.getQ()).end()[-2], 1));
+    // Lowerings see no signs; a class in i64 has one.
+    if (auto loss = dyn_cast<CrossEntropyOp>(op)) {
+      ImplicitLocOpBuilder b(op->getLoc(), op);
+      loss.getTargetMutable().assign(
+          castTo(b, loss.getTarget(), b.getI64Type()));
+    }
     auto lowerable = dyn_cast<LowerableOpInterface>(op);
     SmallVector<Operation *> made;
     bool simpler = bool(lowerable);

@@ -227,7 +227,7 @@ def infer(varve, model, sets, home):
             state[info.name] = weight(random, info.name, *type_of(info))
     # A file of weights has those that training alone reads, too.
     run(varve, "compile", model, "--function", "train_step", "--batch", "2", "-o",
-        bare, *[word for word in sets if not word.startswith(("--dim", "H=", "W="))])
+        bare, *(sets if "H=16" not in sets else []))
     for name, dtype, shape in graph_inputs(bare):
         if re.fullmatch(r"(?!optimizer\.|stage\.)[\w.]+\.\w+", name):
             state.setdefault(name, weight(random, name, dtype, shape))
