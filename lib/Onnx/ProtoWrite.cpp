@@ -19,11 +19,18 @@ void write(const TensorData &data, pb::Tensor &to) {
   to.set_data_type(int32_t(data.type));
   for (int64_t size : data.dims)
     to.add_dims(size);
+  if (data.type == Element::String) {
+    for (const std::string &text : data.strings)
+      to.add_string_data(text);
+    return;
+  }
   to.set_raw_data(data.value.data.data(), data.value.data.size());
 }
 
 void write(const ValueInfo &info, pb::ValueInfo &to) {
   to.set_name(info.name);
+  if (info.type.kind == TypeInfo::Kind::None)
+    return;
   pb::TensorType &type = *to.mutable_type()->mutable_tensor_type();
   type.set_elem_type(int32_t(info.type.element));
   if (!info.type.shape)
@@ -40,6 +47,8 @@ void write(const ValueInfo &info, pb::ValueInfo &to) {
 
 void write(const Graph &graph, pb::Graph &to);
 
+/// One attribute; lists of tensors and of graphs, sparse tensors and types are
+/// refused before.
 void write(const NodeAttribute &attribute, pb::Attribute &to) {
   using Kind = NodeAttribute::Kind;
   to.set_type(int32_t(attribute.kind));
@@ -53,17 +62,30 @@ void write(const NodeAttribute &attribute, pb::Attribute &to) {
   case Kind::String:
     to.set_s(attribute.s);
     break;
+  case Kind::Tensor:
+    write(*attribute.tensor, *to.mutable_t());
+    break;
+  case Kind::Graph:
+    write(*attribute.graph, *to.mutable_g());
+    break;
+  case Kind::Floats:
+    to.mutable_floats()->Add(attribute.floats.begin(), attribute.floats.end());
+    break;
   case Kind::Ints:
-    for (int64_t i : attribute.ints)
-      to.add_ints(i);
+    to.mutable_ints()->Add(attribute.ints.begin(), attribute.ints.end());
+    break;
+  case Kind::Strings:
+    for (const std::string &text : attribute.strings)
+      to.add_strings(text);
     break;
   default:
-    write(*attribute.graph, *to.mutable_g());
+    break;
   }
 }
 
 void write(const Node &node, pb::Node &to) {
   to.set_op_type(node.op);
+  to.set_domain(node.domain);
   to.set_name(node.name);
   for (const std::string &name : node.inputs)
     to.add_input(name);
@@ -88,9 +110,50 @@ void write(const Graph &graph, pb::Graph &to) {
     write(info, *to.add_output());
 }
 
+std::string unwritable(const TensorData &tensor) {
+  bool isPacked = tensor.type == Element::U4 || tensor.type == Element::I4 ||
+                  tensor.type == Element::F4E2M1 ||
+                  tensor.type == Element::U2 || tensor.type == Element::I2;
+  return isPacked ? fmt::format("'{}' of {}", tensor.name, nameOf(tensor.type))
+                  : "";
+}
+
+/// What `write` does not know, named; "" if there is nothing of it.
+std::string unwritable(const Graph &graph) {
+  using Kind = NodeAttribute::Kind;
+  std::string found;
+  auto note = [&](std::string text) {
+    if (found.empty())
+      found = std::move(text);
+  };
+  for (const TensorData &tensor : graph.initializers)
+    note(unwritable(tensor));
+  for (const auto *list : {&graph.inputs, &graph.outputs})
+    for (const ValueInfo &info : *list)
+      if (info.type.kind != TypeInfo::Kind::Tensor &&
+          info.type.kind != TypeInfo::Kind::None)
+        note(fmt::format("'{}', which is no tensor", info.name));
+  for (const Node &node : graph.nodes)
+    for (const auto &[name, attribute] : node.attributes) {
+      if (attribute.tensor)
+        note(unwritable(*attribute.tensor));
+      if (attribute.graph)
+        note(unwritable(*attribute.graph));
+      if (attribute.kind == Kind::None || attribute.kind >= Kind::Tensors)
+        note(fmt::format("'{}' of node '{}'", name, node.name));
+    }
+  return found;
+}
+
 } // namespace
 
 Status writeModel(const std::string &path, const Model &model) {
+  std::string what = model.functions.empty()
+                         ? unwritable(model.graph)
+                         : "function '" + model.functions.front().name + "'";
+  if (!what.empty())
+    return Error{fmt::format("{}: writing {} is not supported", path, what),
+                 ErrorKind::Unsupported};
   size_t weights = 0;
   for (const TensorData &tensor : model.graph.initializers)
     weights += tensor.value.data.size();

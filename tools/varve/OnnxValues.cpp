@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 namespace varve::cli {
 namespace {
 
 namespace fs = std::filesystem;
+using nlohmann::json;
 using onnx::Element;
 using onnx::HostValue;
 
@@ -103,6 +105,33 @@ Status writeArrays(const std::string &folder, const std::string &name,
   return {};
 }
 
+/// An output, put together as the manifest says.
+HostValue assemble(const json &entry, std::vector<Tensor> &results) {
+  HostValue value;
+  for (const char *kind : {"sequence", "optional"}) {
+    if (!entry.contains(kind))
+      continue;
+    value.kind =
+        *kind == 's' ? HostValue::Kind::Sequence : HostValue::Kind::Optional;
+    for (const json &item : entry[kind])
+      value.items.push_back(assemble(item, results));
+    return value;
+  }
+  onnx::TensorData &tensor = value.tensor;
+  if (entry.contains("strings")) {
+    tensor.type = Element::String;
+    tensor.dims = entry["dims"].get<std::vector<int64_t>>();
+    tensor.strings = entry["strings"].get<std::vector<std::string>>();
+    return value;
+  }
+  tensor.type = static_cast<Element>(entry["element"].get<int32_t>());
+  tensor.value = std::move(results[entry["result"].get<size_t>()]);
+  tensor.dims = tensor.value.shape;
+  if (onnx::partsOf(tensor.type) == 2)
+    tensor.dims.pop_back();
+  return value;
+}
+
 } // namespace
 
 Result<std::vector<OnnxValue>>
@@ -170,6 +199,18 @@ Result<Program> openOnnx(const ModelArgs &args, const onnx::Model &model,
   if (Status filled = fillWeights(*program, model); !filled)
     return filled.error();
   return program;
+}
+
+Result<std::vector<OnnxValue>> onnxOutputs(const Program &program,
+                                           std::vector<Tensor> results) {
+  json manifest = json::parse(program.artifact().manifest, nullptr, false);
+  if (manifest.is_discarded() || !manifest.contains("onnx"))
+    return Error{"the artifact is of no ONNX model"};
+  std::vector<OnnxValue> outputs;
+  for (const json &output : manifest["onnx"]["outputs"])
+    outputs.push_back({output["name"].get<std::string>(),
+                       assemble(output["value"], results)});
+  return outputs;
 }
 
 Status writeOnnxValue(const std::string &folder, const std::string &format,

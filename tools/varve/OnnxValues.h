@@ -30,6 +30,11 @@ Result<Program> openOnnx(const ModelArgs &args, const onnx::Model &model,
                          const std::vector<OnnxValue> &inputs,
                          const std::string &function);
 
+/// The model's outputs, put together from the function's results as the
+/// manifest says.
+Result<std::vector<OnnxValue>> onnxOutputs(const Program &program,
+                                           std::vector<Tensor> results);
+
 /// Writes NAME.npy or NAME.pb, in folders if the name has slashes, and says so.
 /// A .npy file has one tensor: items of a sequence get files of their own.
 Status writeOnnxValue(const std::string &folder, const std::string &format,

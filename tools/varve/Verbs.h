@@ -75,6 +75,13 @@ struct ImportArgs {
 };
 int runImport(const ImportArgs &args);
 
+struct QuantizeArgs {
+  ModelArgs model;
+  std::vector<std::string> inputs; ///< "NAME=samples.npy"
+  std::string output;
+};
+int runQuantize(const QuantizeArgs &args);
+
 struct CheckArgs {
   std::string file, function = "train_step", cpu;
   std::vector<std::string> sets;

@@ -348,6 +348,25 @@ void addImport(CLI::App &app, std::function<int()> &action) {
       ->expected(1);
 }
 
+void addQuantize(CLI::App &app, std::function<int()> &action) {
+  static QuantizeArgs args;
+  CLI::App *verb = addVerb(
+      app, action, "quantize", "Give an ONNX model products of 8-bit codes",
+      "  varve quantize resnet.onnx --input data=samples.npy -o resnet8.onnx\n"
+      "Measures the model on the samples, which the first axis counts, and "
+      "says how far\nits outputs are from before.",
+      [] { return runQuantize(args); });
+  addModelFlags(*verb, args.model, /*json=*/true);
+  verb->add_option("--input", args.inputs, "samples of an input")
+      ->type_name("NAME=x.{npy,pb}")
+      ->take_all()
+      ->expected(1)
+      ->required();
+  verb->add_option("-o", args.output, "the model of codes")
+      ->type_name("OUT.onnx")
+      ->required();
+}
+
 void addCheck(CLI::App &app, std::function<int()> &action) {
   static CheckArgs args;
   CLI::App *verb = addVerb(
@@ -489,6 +508,7 @@ int run(int argc, char **argv) {
   addGenerate(app, action);
   addCompile(app, action);
   addImport(app, action);
+  addQuantize(app, action);
   addCheck(app, action);
   addInspect(app, action);
   addBench(app, action);

@@ -1,6 +1,7 @@
 // Objects to a shared object, by LLD in this process.
 #include "Link.h"
 #include "Support/File.h"
+#include "Support/TemporaryFolder.h"
 #include "lld/Common/Driver.h"
 #include "llvm/Support/raw_ostream.h"
 #include <cerrno>
@@ -55,31 +56,14 @@ private:
   int descriptor;
 };
 
-/// A folder of our own for the output: LLD insists on creating the file.
-class TemporaryFolder {
-public:
-  TemporaryFolder() {
-    std::error_code ec;
-    path = std::filesystem::temp_directory_path(ec).string() + "/varve-XXXXXX";
-    if (!mkdtemp(path.data()))
-      path.clear();
-  }
-  ~TemporaryFolder() {
-    std::error_code ec;
-    if (!path.empty())
-      std::filesystem::remove_all(path, ec);
-  }
-  std::string path;
-};
-
 } // namespace
 
 Result<std::string> linkShared(const LinkInput &input) {
-  TemporaryFolder folder;
-  if (folder.path.empty())
-    return Error{std::string("cannot make a temporary folder: ") +
-                 strerror(errno)};
-  std::string output = folder.path + "/artifact.so";
+  // LLD insists on creating the file.
+  auto folder = TemporaryFolder::make();
+  if (!folder)
+    return folder.error();
+  std::string output = folder->path() + "/artifact.so";
   std::vector<std::string> args = {"ld.lld",
                                    "-shared",
                                    "--build-id=none",
