@@ -82,7 +82,8 @@ class Images:
     """A classifier of images. `build` makes it in PyTorch."""
 
     def __init__(self, file, build, parameters, size=224, names="torchvision",
-                 batch=2, sets=(), sides=None):
+                 batch=2, sets=(), sides=None, steps=60):
+        self.steps = steps  # until the batch is learnt
         self.file, self.build, self.parameters = file, build, parameters
         self.names, self.batch, self.sets = names, batch, list(sets)
         self.sides = sides
@@ -251,6 +252,7 @@ class Bert:
     fields = "tokens: i64[24]  segments: i64[24]  masked: i64[24]  follows: class(2)"
     inputs = ["tokens", "segments"]
     sets = ["model.rate=0"]
+    steps = 100
 
     def data(self, random):
         tokens = random.integers(1, 30522, (self.batch, 24))
@@ -337,9 +339,9 @@ class Gpt2:
 
 NETWORKS = {
     "alexnet": Images("alexnet.varve", torchvision_model("alexnet"), 61_100_840,
-                      sets=["model.rate=0"]),
+                      sets=["model.rate=0"], steps=150),
     "alexnet_paper": Images("alexnet_paper.varve", alexnet_paper, 60_965_224,
-                            size=227, names=None, sets=["model.rate=0"]),
+                            size=227, names=None, sets=["model.rate=0"], steps=150),
     "resnet18": Images("resnet18_cifar10.varve", torchvision_model("resnet18"),
                        11_689_512, size=96, batch=4),
     "resnet50": Images("resnet50.varve", torchvision_model("resnet50"), 25_557_032,
@@ -506,7 +508,7 @@ class Trial:
         file = self.write_model("adam(lr: 1e-4)")
         start = time.monotonic()
         out = self.run("train", file, "--init-from", self.path("weights.safetensors"),
-                       "--epochs", "60", "--out", self.path("fit.safetensors"), "--json")
+                       "--epochs", str(getattr(self.network, "steps", 60)), "--out", self.path("fit.safetensors"), "--json")
         losses = [json.loads(line)["loss"] for line in out.splitlines() if '"epoch"' in line]
         losses = [loss for loss in losses if loss is not None]
         self.check(losses[-1] < 0.01, f"{len(losses)} steps on one batch: loss {losses[0]:.3f} -> "
