@@ -35,11 +35,18 @@ static Status writeWeights(const SpelledModel &spelled, onnx::Model &model,
   return writeSafetensors(path, entries, {});
 }
 
-Status spellOnnx(MLIRContext &context, const varve_compile_request &request,
-                 std::vector<std::string> &files) {
-  if (!request.weights_path)
-    return Error{"a text wants a file for the weights", ErrorKind::Usage};
-  Result<onnx::ImportedModel> imported = importOnnx(context, request);
+/// Imports the model with one more size known, or none, and spells it.
+static Result<SpelledModel> spellAt(MLIRContext &context,
+                                    const varve_compile_request &request,
+                                    const std::string &dim,
+                                    std::vector<std::string> &files) {
+  std::vector<const char *> dims(request.dim, request.dim + request.dims);
+  if (!dim.empty())
+    dims.push_back(dim.c_str());
+  varve_compile_request bound = request;
+  bound.dim = dims.data();
+  bound.dims = int64_t(dims.size());
+  Result<onnx::ImportedModel> imported = importOnnx(context, bound);
   if (!imported)
     return imported.error();
   files = imported->files;
@@ -48,12 +55,70 @@ Status spellOnnx(MLIRContext &context, const varve_compile_request &request,
   if (failed(passes.run(*imported->module)))
     return Error{std::string(request.path) + ": cannot be simplified"};
   ProgramOp program = *imported->module->getOps<ProgramOp>().begin();
-  Result<SpelledModel> spelled = spellProgram(program, request.path);
-  if (!spelled)
-    return spelled.error();
+  return spellProgram(program, request.path);
+}
+
+/// What the model calls the number of samples: the first size of its first
+/// input, if nothing says what it is; else "".
+static std::string openSamples(const onnx::Model &model,
+                               const varve_compile_request &request) {
+  std::set<std::string> weights;
+  for (const onnx::TensorData &tensor : model.graph.initializers)
+    weights.insert(tensor.name);
+  for (const onnx::ValueInfo &input : model.graph.inputs) {
+    if (weights.count(input.name))
+      continue;
+    const auto &shape = input.type.shape;
+    if (!shape || shape->empty() || shape->front().size >= 0)
+      return "";
+    const std::string &name = shape->front().name;
+    for (const char *dim : ArrayRef(request.dim, request.dims))
+      if (StringRef(dim).split('=').first == name)
+        return "";
+    return name;
+  }
+  return "";
+}
+
+/// The model for any number of samples: at two numbers that nothing else is a
+/// multiple of the text is the same but for these. Else as it is.
+static Result<SpelledModel> spellOpen(MLIRContext &context,
+                                      const varve_compile_request &request,
+                                      const onnx::Model &model,
+                                      std::vector<std::string> &files) {
+  std::string name = openSamples(model, request);
+  if (name.empty())
+    return spellAt(context, request, "", files);
+  std::vector<SpelledModel> at;
+  for (int64_t size : {1009, 1013}) {
+    std::string dim = name + "=" + std::to_string(size);
+    Result<SpelledModel> spelled = spellAt(context, request, dim, files);
+    if (!spelled)
+      return spelled.error();
+    spelled->text = withSizeNamed(spelled->text, size, "N");
+    at.push_back(std::move(*spelled));
+  }
+  if (at[0].text != at[1].text || at[0].constants != at[1].constants)
+    return Error{std::string(request.path) + ": error: the text depends on '" +
+                     name + "': give it by --dim " + name + "=SIZE",
+                 ErrorKind::Unsupported};
+  Result<std::string> text = canonicalText(at[0].text, request.path);
+  if (!text)
+    return text.error();
+  at[0].text = std::move(*text);
+  return std::move(at[0]);
+}
+
+Status spellOnnx(MLIRContext &context, const varve_compile_request &request,
+                 std::vector<std::string> &files) {
+  if (!request.weights_path)
+    return Error{"a text wants a file for the weights", ErrorKind::Usage};
   Result<onnx::Model> model = onnx::readModel(request.path);
   if (!model)
     return model.error();
+  Result<SpelledModel> spelled = spellOpen(context, request, *model, files);
+  if (!spelled)
+    return spelled.error();
   // Both files or none, as far as folders and space allow.
   Result<AtomicFile> text = AtomicFile::create(request.output_path);
   if (!text)

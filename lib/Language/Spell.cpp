@@ -543,15 +543,41 @@ Result<SpelledModel> Speller::run() {
   std::string text = "model " + identifier(program.getSymName(), true) + "(" +
                      inputs + ") -> " + outputs + " {\n" + body + "  return " +
                      returned + "\n}\n";
-  // Canonical, and held to the grammar.
+  Result<std::string> canonical = canonicalText(text, path);
+  if (!canonical)
+    return canonical.error();
+  spelled.text = std::move(*canonical);
+  return std::move(spelled);
+}
+
+Result<std::string> canonicalText(const std::string &text,
+                                  const std::string &path) {
   Sources sources;
   Diagnostics diagnostics(sources);
-  FileId file = sources.add(path, text);
-  ast::File tree = parseFile(sources, file, diagnostics);
+  ast::File tree = parseFile(sources, sources.add(path, text), diagnostics);
   if (diagnostics.hasErrors())
     return diagnostics.toError();
-  spelled.text = print(tree);
-  return std::move(spelled);
+  return print(tree);
+}
+
+std::string withSizeNamed(const std::string &text, int64_t size,
+                          const std::string &name) {
+  std::string out;
+  StringRef rest = text;
+  auto isWord = [](char c) { return llvm::isAlnum(c) || c == '_' || c == '.'; };
+  while (!rest.empty()) {
+    StringRef token = rest.take_while(isWord);
+    if (token.empty())
+      token = rest.take_until(isWord);
+    rest = rest.drop_front(token.size());
+    int64_t number;
+    if (token.getAsInteger(10, number) || number == 0 || number % size != 0)
+      out += token.str();
+    else
+      out +=
+          (number == size ? "" : std::to_string(number / size) + " * ") + name;
+  }
+  return out;
 }
 
 Result<SpelledModel> spellProgram(ProgramOp program, const std::string &path) {

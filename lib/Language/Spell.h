@@ -26,5 +26,14 @@ struct SpelledModel {
 /// that the language cannot say, a line each.
 Result<SpelledModel> spellProgram(ProgramOp program, const std::string &path);
 
+/// A text as `varve fmt` lays it out.
+Result<std::string> canonicalText(const std::string &text,
+                                  const std::string &path);
+
+/// A text in which whole numbers that are multiples of `size` are those of
+/// `name`.
+std::string withSizeNamed(const std::string &text, int64_t size,
+                          const std::string &name);
+
 } // namespace varve
 #endif

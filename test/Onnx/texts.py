@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+"""Imports the ONNX models of the data folder as texts with `varve import` and
+compares what `varve run` makes of these with the outputs beside the models.
+
+  texts.py VARVE DATA_DIR [REGEX]
+
+A text is one of `varve fmt`'s form. Needs nothing but Python.
+"""
+
+import ast
+import os
+import re
+import struct
+import subprocess
+import sys
+import tempfile
+
+import models
+
+CODES = {1: "f4", 10: "f2", 11: "f8", 2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8",
+         9: "b1"}
+
+
+def kind_of(path):
+    with open(path, "rb") as file:
+        data = memoryview(file.read())
+    return next(value for number, value in models.fields(data) if number == 2)
+
+
+def write_npy(path, value, kind):
+    shape, elements = value
+    header = str({"descr": f"<{CODES[kind]}" if kind != 9 else "|b1",
+                  "fortran_order": False, "shape": tuple(shape)}).encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    code = {**models.FLOATS, **models.INTS}[kind]
+    with open(path, "wb") as file:
+        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+        file.write(struct.pack(f"<{len(elements)}{code}", *elements))
+
+
+def read_npy(path):
+    with open(path, "rb") as file:
+        data = file.read()
+    size, = struct.unpack("<H", data[8:10])
+    header = ast.literal_eval(data[10:10 + size].decode())
+    code = {"f4": "f", "f2": "e", "f8": "d", "u1": "B", "i1": "b", "i2": "h",
+            "i4": "i", "i8": "q", "b1": "?"}[header["descr"][1:]]
+    raw = data[10 + size:]
+    return (list(header["shape"]),
+            struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw))
+
+
+def signature(text):
+    """Names of the inputs and the outputs, in order."""
+    inputs, outputs = re.match(r"model \w+\((.*?)\)\s*->\s*(.*?) {$", text,
+                               re.S | re.M).groups()
+    return re.findall(r"(\w+):", inputs), re.findall(r"(\w+):", outputs)
+
+
+def run(varve, model, given, want):
+    with tempfile.TemporaryDirectory() as home:
+        text, weights = f"{home}/model.varve", f"{home}/w.safetensors"
+        command = [varve, "import", model, "-o", text, "--weights", weights]
+        done = subprocess.run(command, capture_output=True, text=True)
+        open_sizes = re.findall(r"sizes of input '.*?' \[(.*?)\] are", done.stderr)
+        if open_sizes:  # but for the number of samples
+            for sizes, path in zip(open_sizes, given):
+                for name, size in zip(sizes.split(", "), models.tensor(path)[0]):
+                    if name != str(size):
+                        command += ["--dim", f"{name}={size}"]
+            done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode == 2:
+            return "", "refused: " + done.stderr.strip().splitlines()[-1]
+        if done.returncode:
+            return f"exit status {done.returncode} {done.stderr.strip()}", ""
+        subprocess.run([varve, "fmt", "--check", text], check=True)
+        with open(text) as file:
+            inputs, outputs = signature(file.read())
+        command = [varve, "run", text, "--weights", weights, "--no-prepare",
+                   "--output-dir", f"{home}/out"]
+        for name, path in zip(inputs, given):
+            write_npy(f"{home}/{name}.npy", models.tensor(path), kind_of(path))
+            command += ["--input", f"{name}={home}/{name}.npy"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            return f"exit status {done.returncode} {done.stderr.strip()}", ""
+        for name, path in zip(outputs, want):
+            bound = 1e-3 if "fp16" not in model else 2e-2
+            problem = models.difference(read_npy(f"{home}/out/{name}.npy"),
+                                        models.tensor(path), bound, 1e-4)
+            if problem:
+                return f"{name}: {problem}", ""
+    return "", "equal"
+
+
+def main():
+    varve, data = sys.argv[1:3]
+    only = sys.argv[3] if len(sys.argv) > 3 else ""
+    if not os.path.isdir(os.path.join(data, "models")):
+        print(f"no models in {data}")
+        return 77
+    failed = equal = 0
+    with tempfile.TemporaryDirectory() as scratch:
+        todo = []
+        for model, folder in models.cases(data):
+            given, want = ([os.path.join(folder, f"{kind}_{i}.pb")
+                            for i in range(len(os.listdir(folder)))]
+                           for kind in ("input", "output"))
+            todo.append((model, given, want))
+        if os.path.isdir(os.path.join(data, "onnx-light")):
+            todo += models.light_cases(data, os.path.join(scratch, "x.pb"))
+        for model, given, want in todo:
+            if not re.search(only, model):
+                continue
+            problem, note = run(varve, model, given, want)
+            failed += bool(problem)
+            equal += note == "equal"
+            print(f"{os.path.relpath(model, data)}: {problem or note}", flush=True)
+    print(f"{equal} equal, {failed} failed")
+    return 1 if failed or not equal else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
