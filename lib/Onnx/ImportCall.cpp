@@ -182,6 +182,15 @@ std::optional<Ints> Call::listOrInput(const std::string &name, size_t i) {
 
 // ---- building ----
 
+/// No machine has them, and products of sizes stay in 64 bits.
+static constexpr int64_t mostElements = int64_t(1) << 44;
+
+static std::string shapeText(ArrayRef<int64_t> shape) {
+  auto sizes =
+      llvm::map_range(shape, [](int64_t s) { return std::to_string(s); });
+  return "[" + llvm::join(sizes, ", ") + "]";
+}
+
 Operation *Call::makeOp(StringRef name, ValueRange operands,
                         ArrayRef<Named> attributes) {
   SmallVector<NamedAttribute> built;
@@ -196,6 +205,12 @@ Operation *Call::makeOp(StringRef name, ValueRange operands,
   auto op = createPrimitive(b, b.getLoc(), name, operands, built);
   if (failed(op))
     fail(said);
+  for (Value result : (*op)->getResults()) {
+    ArrayRef<int64_t> shape = shapeOf(result);
+    int64_t count = elementCount({shape.begin(), shape.end()});
+    if (count < 0 || count > mostElements)
+      fail("a tensor of shape " + shapeText(shape) + " is too large");
+  }
   return *op;
 }
 
@@ -204,6 +219,9 @@ Value Call::constant(const RefTensor &value) {
 }
 
 Value Call::splat(Type element, double value, ArrayRef<int64_t> shape) {
+  int64_t count = elementCount({shape.begin(), shape.end()});
+  if (count < 0 || count > mostElements)
+    fail("a tensor of shape " + shapeText(shape) + " is too large");
   return varve::constant(b, RankedTensorType::get(shape, element), value);
 }
 
@@ -230,12 +248,6 @@ Ints Call::commonShape(ValueRange values) const {
   for (Value value : values)
     shapes.push_back(shapeOf(value));
   return commonShape(shapes);
-}
-
-static std::string shapeText(ArrayRef<int64_t> shape) {
-  auto sizes =
-      llvm::map_range(shape, [](int64_t s) { return std::to_string(s); });
-  return "[" + llvm::join(sizes, ", ") + "]";
 }
 
 Ints Call::commonShape(ArrayRef<ArrayRef<int64_t>> shapes) const {

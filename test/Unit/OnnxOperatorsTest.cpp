@@ -359,4 +359,17 @@ TEST_F(OnnxOperators, EncodesNumbers) {
   EXPECT_EQ(value(n).f, (Reals{-2, 1.5, 0.5, 1.5}));
 }
 
+TEST_F(OnnxOperators, RefusesTensorsOfMoreThanThereCanBe) {
+  Net n = net();
+  n.input("x", {"100"}).output("y", {"N"});
+  n.weight(ints("r", {1}, {int64_t(1) << 60}));
+  n.node("Tile", {"x", "r"}, {"y"});
+  EXPECT_EQ(failure(n),
+            "a tensor of shape [1152921504606846976, 100] is too large");
+  n = net();
+  n.weight(ints("s", {2}, {int64_t(1) << 30, int64_t(1) << 20}));
+  n.output("y", {"M", "N"}).node("ConstantOfShape", {"s"}, {"y"});
+  EXPECT_EQ(failure(n), "a tensor of shape [1073741824, 1048576] is too large");
+}
+
 } // namespace

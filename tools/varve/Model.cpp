@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <fmt/format.h>
+#include <unistd.h>
 
 namespace varve::cli {
 namespace {
@@ -191,10 +192,32 @@ static Status fill(Tensor &buffer, const varve_tensor_desc &desc,
   return {};
 }
 
+/// Whether the machine has the memory of a call: more is not allocated, since
+/// systems give it and end the process that uses it.
+static Status checkMemory(const varve_function_desc &function) {
+  auto bytes = static_cast<double>(function.arena_bytes);
+  for (int64_t i = 0; i < function.inputs + function.results; ++i) {
+    const varve_tensor_desc &desc = function.args[i];
+    auto size = static_cast<double>(byteSize(static_cast<DType>(desc.dtype)));
+    for (int64_t axis = 0; axis < desc.rank; ++axis)
+      size *= static_cast<double>(desc.shape[axis]);
+    bytes += size;
+  }
+  double have = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
+                static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (bytes <= have)
+    return {};
+  return Error{fmt::format("'{}' needs {:.1f} GB for its tensors, and the "
+                           "machine has {:.1f} GB",
+                           function.name, bytes / 1e9, have / 1e9)};
+}
+
 Result<std::vector<Tensor>> callFunction(Program &program,
                                          const varve_function_desc &function,
                                          const TensorsByName &inputs,
                                          const TensorsByName &cotangents) {
+  if (Status fits = checkMemory(function); !fits)
+    return fits.error();
   std::vector<Tensor> buffers;
   for (int64_t i = 0; i < function.inputs + function.results; ++i) {
     const varve_tensor_desc &desc = function.args[i];
