@@ -66,18 +66,18 @@ void gatherNd(Call &c) {
 /// The slices where a condition holds, which must be known: it decides a shape.
 void compress(Call &c) {
   Value x = c.moved(0);
-  const RefTensor &condition = c.known(1);
+  Ints condition = c.ints(1);
   int64_t axis = 0;
   if (c.hasAttribute("axis"))
     axis = c.axisOf(x);
   else
     x = c.reshape(x, {countOf(shapeOf(x))});
   Ints kept;
-  for (int64_t e = 0; e < condition.size(); ++e)
-    if (condition.i[size_t(e)]) {
-      if (e >= shapeOf(x)[size_t(axis)])
+  for (auto [e, holds] : llvm::enumerate(condition))
+    if (holds) {
+      if (int64_t(e) >= shapeOf(x)[size_t(axis)])
         c.fail("the condition is longer than the axis");
-      kept.push_back(e);
+      kept.push_back(int64_t(e));
     }
   c.give(gathered(c, x, c.intsConstant(kept), axis), c.element(0));
 }

@@ -302,6 +302,9 @@ void roiAlign(Call &c, bool isHalf) {
       shapeOf(image) != regions.take_front())
     c.fail("the regions are " + describe(c.datum(1)) + " in images " +
            describe(c.datum(2)));
+  if (!isa<FloatType>(typeOf(x).getElementType()) ||
+      !isa<FloatType>(typeOf(rois).getElementType()))
+    c.fail("images or regions are not of floats");
   std::string mode = c.text("mode", "avg");
   Ints bins = {c.integer("output_height", 1), c.integer("output_width", 1)};
   int64_t ratio = std::max<int64_t>(c.integer("sampling_ratio", 0), 0);

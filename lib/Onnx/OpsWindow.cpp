@@ -21,6 +21,15 @@ Window windowOf(Call &c, Value x, Ints kernel) {
   for (size_t i = 0; i < axes; ++i)
     if (w.stride[i] < 1 || w.dilation[i] < 1 || w.kernel[i] < 1)
       c.fail("strides, dilations and sizes of a window are 1 or more");
+  // Where windows lie is worked out, one after the other.
+  constexpr int64_t most = int64_t(1) << 26;
+  auto isFar = [](int64_t each) { return each > most || each < -most; };
+  for (ArrayRef<int64_t> each :
+       {shapeOf(x), ArrayRef<int64_t>(w.kernel), ArrayRef<int64_t>(w.stride),
+        ArrayRef<int64_t>(w.dilation), ArrayRef<int64_t>(w.padding)})
+    if (llvm::any_of(each, isFar))
+      c.refuse("windows over more than " + std::to_string(most) +
+               " places are not supported");
   std::string mode = c.text("auto_pad", "NOTSET");
   if (mode == "NOTSET")
     return w;

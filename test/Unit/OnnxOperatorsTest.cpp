@@ -372,4 +372,23 @@ TEST_F(OnnxOperators, RefusesTensorsOfMoreThanThereCanBe) {
   EXPECT_EQ(failure(n), "a tensor of shape [1073741824, 1048576] is too large");
 }
 
+TEST_F(OnnxOperators, TakesConditionsOfTruths) {
+  Net n = net();
+  n.weight(floats("x", {2}, {1, 2})).weight(floats("is", {2}, {0, 1}));
+  n.output("y", {"N"}).node("Compress", {"x", "is"}, {"y"});
+  EXPECT_EQ(failure(n), "input 1 is f32[2], not integers");
+}
+
+TEST_F(OnnxOperators, RefusesWindowsThatAreTooLong) {
+  Net n = net(22);
+  n.input("x", {"1", "1", "3000000000"}).output("y", {"1", "1", "N"});
+  n.node("AveragePool", {"x"}, {"y"}).with("auto_pad", "VALID");
+  auto *kernel = n.model.mutable_graph()->mutable_node(0)->add_attribute();
+  kernel->set_name("kernel_shape");
+  kernel->set_type(7);
+  kernel->add_ints(2);
+  EXPECT_EQ(failure(n),
+            "windows over more than 67108864 places are not supported");
+}
+
 } // namespace
