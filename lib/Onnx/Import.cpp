@@ -339,13 +339,15 @@ Result<ImportedModel> Importer::run() {
 
   std::string said;
   ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    if (said.empty())
-      said = diagnostic.str();
+    if (!said.empty())
+      return success();
+    if (auto named = dyn_cast<NameLoc>(diagnostic.getLocation()))
+      said = "node '" + named.getName().str() + "': ";
+    said += diagnostic.str();
     return success();
   });
   if (failed(verify(*module)))
-    return Error{request.path +
-                 ": error: the imported program is not valid: " + said};
+    return Error{request.path + ": error: " + said};
   return ImportedModel{std::move(module),
                        std::move(model.files),
                        {specialized.begin(), specialized.end()}};

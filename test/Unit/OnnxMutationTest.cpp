@@ -351,7 +351,6 @@ TEST(OnnxMutation, EndsInAProgramOrADiagnostic) {
       }
       const std::string &said = result.error().message;
       EXPECT_FALSE(said.empty());
-      EXPECT_EQ(said.find("is not valid"), std::string::npos) << i << said;
       if (!mend(model, mutator, said)) {
         ++rejected;
         break;
