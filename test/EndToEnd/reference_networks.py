@@ -317,6 +317,7 @@ class Gpt2:
     fields = "tokens: i64[24]  next: i64[24]"
     inputs = ["tokens"]
     sets = ["model.rate=0"]
+    steps = 100
 
     def data(self, random):
         tokens = random.integers(0, 50257, (self.batch, 25))
