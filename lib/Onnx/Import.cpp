@@ -331,8 +331,12 @@ Result<ImportedModel> Importer::run() {
   ReturnOp::create(builder, loc, returned);
   func.setResultsAttr(builder.getArrayAttr(resultInfo));
   prune();
+  SmallVector<Attribute> madeFor;
+  for (const std::string &input : specialized)
+    madeFor.push_back(builder.getStringAttr(input));
   auto onnx = builder.getDictionaryAttr(
-      builder.getNamedAttr("outputs", builder.getArrayAttr(outputs)));
+      {builder.getNamedAttr("made_for", builder.getArrayAttr(madeFor)),
+       builder.getNamedAttr("outputs", builder.getArrayAttr(outputs))});
   program.setSettingsAttr(builder.getDictionaryAttr(
       {builder.getNamedAttr("model", builder.getStringAttr(name)),
        builder.getNamedAttr("onnx", onnx)}));

@@ -160,21 +160,29 @@ Type precisionOf(Call &c, Type element) {
   return storage;
 }
 
+Value plus(Call &c, Value scores, Value bias) {
+  return bias ? c.elementwise("add", {scores, bias}) : scores;
+}
+
 /// exp(x - max) over its sum, of a type asked for; 0 where the bias leaves no
-/// key.
+/// key. Such rows are without bias inside, so that no NaN has a gradient.
 Value weigh(Call &c, Value scores, Value bias) {
   Type element = typeOf(scores).getElementType();
-  Value x = scores;
+  Value none;
+  if (bias) {
+    int64_t last = rankOf(bias) - 1;
+    none = c.make("max", bias, {{"axis", Ints{last}}, {"keepdims", true}});
+    none = compare(c.b, none, "eq", constantLike(c.b, none, -INFINITY));
+    bias = select(c.b, c.broadcast(none, shapeOf(bias)),
+                  constantLike(c.b, bias, 0), bias);
+  }
+  Value x = plus(c, scores, bias);
   if (c.hasAttribute("softmax_precision"))
     x = c.cast(x, precisionOf(c, element));
   x = c.cast(c.make("softmax", x, {{"axis", -1}}), element);
-  if (!bias)
-    return x;
-  int64_t last = rankOf(bias) - 1;
-  Value most = c.make("max", bias, {{"axis", Ints{last}}, {"keepdims", true}});
-  Value none = compare(c.b, most, "eq", constantLike(c.b, most, -INFINITY));
-  return c.make("where", {c.broadcast(none, shapeOf(x)),
-                          constantLike(c.b, x, 0), x});
+  return none ? select(c.b, c.broadcast(none, shapeOf(x)),
+                       constantLike(c.b, x, 0), x)
+              : x;
 }
 
 void attention(Call &c) {
@@ -201,15 +209,12 @@ void attention(Call &c) {
                                                             c.b, product,
                                                             cap)})),
                  cap);
-  Value scores = capped;
-  if (bias)
-    scores = c.make("add", {scores, c.broadcast(bias, shapeOf(scores))});
-  Value weights = weigh(c, scores, bias);
+  Value weights = weigh(c, capped, bias);
   Value y = c.make("matmul", {weights, repeatHeads(c, p.v, heads)});
   c.give(c.cast(isFlat ? joinHeads(c, y) : y, element));
   c.give(presentKey);
   c.give(presentValue);
-  Value shown[] = {product, capped, scores, weights};
+  Value shown[] = {product, capped, plus(c, capped, bias), weights};
   c.give(shown[mode]);
 }
 

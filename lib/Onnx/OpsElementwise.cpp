@@ -132,17 +132,27 @@ void dropout(Call &c) {
       c.fail("the ratio is no single number");
     ratio = said.f[0];
   }
-  if (!training || ratio == 0)
+  if (!training)
     return keepAll<true>(c);
-  if (!(ratio > 0 && ratio < 1))
+  if (!(ratio >= 0 && ratio < 1))
     c.fail("the ratio is not in [0, 1)");
+  // The ratio as a value, which has a gradient.
+  Value share = c.splat(typeOf(x).getElementType(), 1 - ratio);
+  if (c.has(1))
+    share = sub(c.b, constantLike(c.b, share, 1),
+                c.cast(c.reshape(c.in(1), {}), typeOf(x).getElementType()));
+  Value y = c.elementwise("div", {x, share});
+  if (ratio == 0) {
+    c.ignore("seed");
+    c.give(y);
+    return c.give(c.splat(c.b.getI1Type(), 1, shapeOf(x)));
+  }
   Value seed = c.splat(c.b.getI64Type(), double(c.integer("seed", 0)));
   Value step = c.splat(c.b.getI64Type(), 0);
   Value kept = c.make("bernoulli", {seed, step},
                       {{"stream", 0},
                        {"p", 1 - ratio},
                        {"shape", ArrayRef<int64_t>(shapeOf(x))}});
-  Value y = mul(c.b, x, 1 / (1 - ratio));
   c.give(select(c.b, kept, y, constantLike(c.b, x, 0)));
   c.give(kept);
 }

@@ -76,8 +76,9 @@ void adam(Call &c) {
   eachParameter(c, 2, [&](const Step &s) -> Values {
     auto k = [&](double value) { return constantLike(c.b, s.rate, value); };
     // 1 less what is left of the first value.
+    Value count = select(c.b, isLater(c, s), s.count, k(1));
     auto correction = [&](double factor) {
-      return sub(c.b, k(1), c.make("pow", {k(factor), s.count}));
+      return sub(c.b, k(1), c.make("pow", {k(factor), count}));
     };
     Value g = regularized(c, s, norm);
     Value v = add(c.b, mul(c.b, s.x[2], alpha), mul(c.b, g, 1 - alpha));

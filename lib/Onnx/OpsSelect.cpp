@@ -92,18 +92,16 @@ void unique(Call &c) {
     axis = c.axis(c.integer("axis"), x.rank());
   Rows rows(x, axis);
   Uniques found = uniquesOf(rows, c.flag("sorted", true));
-  Ints shape = {int64_t(found.first.size())};
-  if (axis) {
-    shape.assign(x.shape.begin(), x.shape.end());
-    shape[size_t(*axis)] = int64_t(found.first.size());
-  }
-  RefTensor y(x.element, shape);
-  Rows to(y, axis);
-  for (auto [row, from] : llvm::enumerate(found.first))
-    for (int64_t e = 0; e < rows.width(); ++e)
-      y.set(int64_t(to.place(int64_t(row), e)),
-            x.at(int64_t(rows.place(from, e))));
-  c.give(c.constant(y), c.element(0));
+  // Read where they stand, so that they have gradients.
+  Value from = axis ? c.moved(0) : c.reshape(c.moved(0), {x.size()});
+  Ints shape(shapeOf(from));
+  int64_t along = axis.value_or(0);
+  shape[size_t(along)] = 0;
+  c.give(found.first.empty()
+             ? c.splat(x.element, 0, shape)
+             : c.make("gather", {from, c.intsConstant(found.first)},
+                      {{"axis", along}}),
+         c.element(0));
   c.give(c.intsConstant(found.first));
   c.give(c.intsConstant(found.inverse));
   c.give(c.intsConstant(found.counts));

@@ -7,12 +7,14 @@
 #include <algorithm>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <nlohmann/json.hpp>
 
 namespace varve::cli {
 namespace {
 
 constexpr const char *function = "gradients";
 
+using nlohmann::json;
 using onnx::HostValue;
 
 /// The results by the names of the inputs whose gradients they are.
@@ -85,10 +87,24 @@ Status ofOnnx(const GradientsArgs &args) {
   if (!results)
     return results.error();
   auto gradients = byName(called, std::move(*results));
+  // What became a constant has no gradient here; zero would be a wrong one.
+  json manifest = json::parse(program->artifact().manifest, nullptr, false);
+  if (manifest.is_discarded() || !manifest.contains("onnx"))
+    return Error{"the artifact is of no ONNX model"};
+  auto madeFor = manifest["onnx"]["made_for"].get<std::vector<std::string>>();
+  auto isFixed = [&](const std::string &name) {
+    return gradients.count(name) == 0 &&
+           std::find(madeFor.begin(), madeFor.end(), name) != madeFor.end();
+  };
   if (Status made = makeFolders(args.outputDir); !made)
     return made;
   for (const OnnxValue &input : *inputs)
-    if (isOfFloats(input.value))
+    if (isOfFloats(input.value) && isFixed(input.name))
+      fmt::print(stderr,
+                 "varve: warning: input '{}' has no gradient: the program was "
+                 "made for its value\n",
+                 input.name);
+    else if (isOfFloats(input.value))
       if (Status written =
               writeOnnxValue(args.outputDir, args.format, input.name,
                              gradientOf(input.value, input.name, gradients));
