@@ -1,6 +1,6 @@
 // Models of nodes with random inputs and attributes end in a program or a
 // diagnostic: no crash, no hang, no invalid program, no memory that no input
-// fills. VARVE_MUTANTS sets how many (default 2000); with VARVE_ONNX_MODELS, a
+// fills. VARVE_MUTANTS sets how many (default 500); with VARVE_ONNX_MODELS, a
 // folder, changed models of it are taken, too.
 #include "Onnx/Import.h"
 #include "Onnx/ImportCall.h"
@@ -336,7 +336,7 @@ TEST(OnnxMutation, EndsInAProgramOrADiagnostic) {
   onnx::ImportRequest request;
   // What crashed can be looked at.
   request.path = scratch() + "/net.onnx";
-  for (int i = 0, n = count ? std::atoi(count) : 2000; i < n; ++i) {
+  for (int i = 0, n = count ? std::atoi(count) : 500; i < n; ++i) {
     pb::Model model = mutator.next();
     for (int tries = 0; tries < 20; ++tries) {
       writeBytes(request.path, model.SerializeAsString());
