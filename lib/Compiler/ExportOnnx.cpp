@@ -21,6 +21,14 @@ static DType dtypeOf(StateOp state) {
       onnx::elementOf(state.getTensorType().getElementType()));
 }
 
+/// What a state that is one number begins with.
+static Tensor firstValue(StateOp state) {
+  RefTensor one(state.getTensorType());
+  double a = state.getA().convertToDouble();
+  one.set(0, {a, int64_t(a)});
+  return onnx::tensorOf(one.toElements()).value;
+}
+
 namespace {
 /// The weights of a file under one choice of names.
 struct Fit {
@@ -123,12 +131,10 @@ Status exportOnnx(CompiledProgram &compiled,
       return values.error();
     to.values = std::move(*values);
   }
-  // Inference stands at the first step, as `varve run` does.
-  if (func.getUpdates().empty())
-    for (StateOp state : program.getOps<StateOp>())
-      if (state.getRole() == "counter")
-        to.values.try_emplace(state.getSymName().str(), dtypeOf(state),
-                              sizesOf(state));
+  // Counters and the scale of a loss are small, and begin as they always do.
+  for (StateOp state : program.getOps<StateOp>())
+    if (state.getTensorType().getRank() == 0 && state.getRole() != "param")
+      to.values.try_emplace(state.getSymName().str(), firstValue(state));
   Result<onnx::Model> model = onnx::exportProgram(program, std::move(to));
   if (!model)
     return model.error();
