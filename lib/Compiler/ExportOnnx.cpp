@@ -133,7 +133,8 @@ Status exportOnnx(CompiledProgram &compiled,
   }
   // Counters and the scale of a loss are small, and begin as they always do.
   for (StateOp state : program.getOps<StateOp>())
-    if (state.getTensorType().getRank() == 0 && state.getRole() != "param")
+    if (state.getTensorType().getRank() == 0 && state.getRole() != "param" &&
+        state.getInit() == "constant")
       to.values.try_emplace(state.getSymName().str(), firstValue(state));
   Result<onnx::Model> model = onnx::exportProgram(program, std::move(to));
   if (!model)

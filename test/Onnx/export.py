@@ -42,9 +42,9 @@ INFER = [
     ("densenet121", ["--dim", "H=64", "--dim", "W=64"], False),
     ("resnet50", ["--dim", "H=64", "--dim", "W=64"], False),
     ("bert_classifier", ["--dim", "T=6", "--set", "model.depth=1"], True),
-    ("bert_base", ["--dim", "T=16"], False),
+    ("bert_base", ["--dim", "T=16", "--set", "precision=f32"], False),
     ("char_gpt", [], True),
-    ("gpt2", ["--dim", "T=8"], False),
+    ("gpt2", ["--dim", "T=8", "--set", "model.cached=false"], False),
     ("transformer", ["--dim", "S=5", "--dim", "T=4", "--set", "model.depth=1",
                      "--set", "precision=f32"], True),
 ]
