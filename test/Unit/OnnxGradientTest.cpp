@@ -36,9 +36,15 @@ Reals derivative(const Net &net, const Reals &x) {
   RefTensor ones = given;
   given.f = x;
   ones.f.assign(x.size(), 1);
-  RefState none;
+  RefState weights;
+  for (const pb::Tensor &each : net.model.graph().initializer()) {
+    Sizes dims(each.dims().begin(), each.dims().end());
+    RefTensor weight(mlir::Float32Type::get(&context), dims);
+    weight.f.assign(each.float_data().begin(), each.float_data().end());
+    weights[each.name()] = weight;
+  }
   auto results = evaluateFunction(*program.getOps<FuncOp>().begin(),
-                                  {given, ones}, none);
+                                  {given, ones}, weights);
   if (mlir::failed(results)) {
     ADD_FAILURE() << "no value";
     return {};
@@ -93,6 +99,25 @@ TEST(OnnxGradients, AreThoseOfCalculus) {
           << each.op << " at " << each.x[i];
     }
   }
+}
+
+/// A row of -infinity is NaN, and 0 in its place has no slope. The largest of
+/// the other row is p0; d(p0 + 2 p1)/dx = p0 p1 (-1, 1).
+TEST(OnnxGradients, LeaveOutRowsThatAreSelectedAway) {
+  Net net(22);
+  net.input("x", {"4"}).output("y", {"4"});
+  net.weight(ints("rows", {2}, {2, 2})).weight(ints("all", {1}, {4}));
+  net.weight(floats("zero", {}, {0})).weight(floats("by", {2}, {1, 2}));
+  net.node("Reshape", {"x", "rows"}, {"r"}).node("Softmax", {"r"}, {"p"});
+  net.node("IsNaN", {"p"}, {"n"}).node("Where", {"n", "zero", "p"}, {"q"});
+  net.node("Mul", {"q", "by"}, {"m"}).node("Reshape", {"m", "all"}, {"y"});
+  Reals got = derivative(net, {-INFINITY, -INFINITY, 0.5, 0});
+  ASSERT_EQ(got.size(), 4u);
+  double p0 = 1 / (1 + std::exp(-0.5)), both = p0 * (1 - p0);
+  EXPECT_EQ(got[0], 0);
+  EXPECT_EQ(got[1], 0);
+  EXPECT_NEAR(got[2], -both, 1e-7);
+  EXPECT_NEAR(got[3], both, 1e-7);
 }
 
 } // namespace
