@@ -44,11 +44,13 @@ INFER = [
     ("bert_classifier", ["--dim", "T=6", "--set", "model.depth=1"], True),
     ("bert_base", ["--dim", "T=16", "--set", "precision=f32"], False),
     ("char_gpt", [], True),
-    ("gpt2", ["--dim", "T=8", "--set", "model.cached=false"], False),
+    ("gpt2", ["--dim", "T=8", "--set", "model.cached=false",
+              "--set", "precision=f32"], False),
     ("transformer", ["--dim", "S=5", "--dim", "T=4", "--set", "model.depth=1",
                      "--set", "precision=f32"], True),
 ]
 # The same, and the bound where twenty layers add up what a runtime rounds.
+# "smooth": without kinks, at which rounding decides where gradients go.
 TRAIN = [
     ("iris", [], True),
     ("mnist_mlp", [], True),
@@ -58,13 +60,15 @@ TRAIN = [
     ("siamese", [], True),
     ("vae", [], True),
     ("resnet20_cifar10", ["--set", "mixup=0.2"], True, 1e-4),
-    ("dgl_cnn", [], False),
-    ("nokland_mlp_predsim", [], False),
+    ("dgl_cnn", [], False, 1e-4),
+    # The gradient of a bias before a normalization is 0 by its formula.
+    ("nokland_mlp_predsim", [], False, 1e-3),
     ("forward_forward_mnist", [], False),
     ("char_gpt", ["--set", "model.width=16", "--set", "model.heads=2",
                   "--set", "model.depth=1"], True),
-    ("unet", [], False, 1e-4),
-    ("resnet18_cifar10", [], False, 1e-4),
+    ("unet", [], False, 1e-4, "smooth"),
+    # Its last layers normalize three numbers, which multiplies rounding.
+    ("resnet18_cifar10", [], False, 1e-3, "smooth"),
     ("vgg11_cifar10", [], False, 1e-4),
 ]
 # Each operation that the examples lack, as an output of one model.
@@ -175,6 +179,8 @@ def given(random, name, dtype, shape):
         return np.asarray(random.uniform(-1, 1, shape), dtype)
     if dtype.kind == "b":
         return np.ones(shape, dtype)
+    if dtype.itemsize == 1 and len(shape) > 2 and name != "mask":  # pixels
+        return np.asarray(random.integers(0, 256, shape), dtype)
     return np.asarray(random.integers(0, 2, shape), dtype)
 
 
@@ -225,15 +231,22 @@ def infer(varve, model, sets, home):
     for info in open_model(bare).get_inputs():
         if info.name not in inputs:
             state[info.name] = weight(random, info.name, *type_of(info))
-    if "vae" in model:  # The file of weights has what training alone reads, too.
-        for name, shape in ("weight", [20, 400]), ("bias", [20]):
-            state[f"encoder.log_var.{name}"] = weight(random, name, np.float32, shape)
     # Averages are read in place of the parameters of that name.
     state = {name.removesuffix(":average"): value for name, value in state.items()}
     write_tensors(weights, state)
     run(varve, "compile", model, "--weights", weights, "-o", whole, *sets)
-    return compare_outputs(varve, model, whole, home,
-                           ["--weights", weights, "--no-prepare", *sets])
+    options = ["--weights", weights, "--no-prepare", *sets]
+    try:
+        return compare_outputs(varve, model, whole, home, options)
+    except RuntimeError as error:  # A file has what training alone reads, too.
+        missing = re.findall(r"^  '(\S+)': f32\[(.*)\]$", str(error), re.M)
+        if not missing:
+            raise
+    for name, shape in missing:
+        state[name] = weight(random, name, np.dtype("float32"),
+                             [int(size) for size in shape.split(", ")])
+    write_tensors(weights, state)
+    return compare_outputs(varve, model, whole, home, options)
 
 
 def compare_outputs(varve, model, exported, home, options):
@@ -260,7 +273,7 @@ def compare_outputs(varve, model, exported, home, options):
 
 def signature(model):
     with open(model) as file:
-        return re.search(r"^model \w+\((.*?)\) ->", file.read(), re.M | re.S)[1]
+        return re.search(r"^model \w+\((.*?)\)\s*->", file.read(), re.M | re.S)[1]
 
 
 class Library:
@@ -306,15 +319,23 @@ class Library:
         self.call(self.model, ctypes.c_int64(0), pointers)
 
 
-def train(varve, model, sets, home, bound=1e-5):
+def train(varve, model, sets, home, bound=1e-5, smooth=""):
     import numpy as np
+
+    if smooth:
+        with open(model) as file:
+            text = re.sub(r"\brelu\b", "silu", file.read())
+        model = f"{home}/{os.path.basename(model)}"
+        with open(model, "w") as file:
+            file.write(text.replace("max_pool", "avg_pool"))
 
     random = np.random.default_rng(2)
     exported, compiled = f"{home}/step.onnx", f"{home}/step.so"
     flags = ["--function", "train_step", "--batch", str(SAMPLES), *sets]
     run(varve, "compile", model, *flags, "-o", exported)
+    # With it, taps that see nothing but padding would keep a momentum of ours.
     run(varve, "compile", model, *flags, "-o", compiled, "--header",
-        f"{home}/step.h")
+        f"{home}/step.h", "--disable-pass", "drop-dead-weights")
     session = open_model(exported)
     library = Library(compiled, f"{home}/step.h")
     feeds, arguments = {}, []
