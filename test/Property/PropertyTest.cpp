@@ -180,14 +180,15 @@ Outcome runRounded(FuncOp func, ArrayRef<RefTensor> inputs, RefState state) {
   return outcome;
 }
 
+/// `terms`: how large the terms are of which it may be a difference.
 void expectClose(const RefTensor &got, const RefTensor &want,
-                 const RefTensor &rounded, bool hasSingles) {
+                 const RefTensor &rounded, bool hasSingles, double terms = 0) {
   ASSERT_EQ(got.shape, want.shape);
   EXPECT_EQ(got.i, want.i);
   for (size_t e = 0; e < want.f.size(); ++e)
     ASSERT_TRUE(std::isfinite(want.f[e]) && std::isfinite(got.f[e]))
         << "element " << e << " is " << got.f[e] << ", not " << want.f[e];
-  double scale = std::max(1e-3, scaleOf(want));
+  double scale = std::max({1e-3, scaleOf(want), terms});
   double bound =
       hasSingles ? 1e-5 * scale + 30 * distance(rounded, want) : 1e-10 * scale;
   EXPECT_LE(distance(got, want), bound) << "scale " << scale;
@@ -265,7 +266,8 @@ TEST_P(Programs, CompiledIsTheReferenceInEveryForm) {
   }
   for (auto &[name, x] : want.state) {
     SCOPED_TRACE("new " + name);
-    expectClose(got.state.at(name), x, rounded.state.at(name), hasSingles);
+    expectClose(got.state.at(name), x, rounded.state.at(name), hasSingles,
+                scaleOf(state.at(name)));
   }
 
   for (int threads : {1, 3}) {
