@@ -12,5 +12,8 @@ mlir::Value runOperator(Call &c, llvm::StringRef name,
                         llvm::ArrayRef<mlir::Value> inputs,
                         bool passAttributes = false);
 
+/// Equal, of strings.
+void equalStrings(Call &c);
+
 } // namespace varve::onnx
 #endif

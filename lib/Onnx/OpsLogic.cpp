@@ -1,6 +1,7 @@
 // Comparisons, logic, selection, and the rest of a division, whose two signs
 // are told apart by them.
 #include "Onnx/ImportCall.h"
+#include "Onnx/Nested.h"
 
 using namespace mlir;
 
@@ -13,6 +14,12 @@ constexpr char eq[] = "eq", lt[] = "lt", le[] = "le", gt[] = "gt", ge[] = "ge",
 template <const char *predicate> void comparison(Call &c) {
   c.give(c.elementwise("compare", {c.in(0), c.in(1)},
                        {{"predicate", predicate}}));
+}
+
+void equal(Call &c) {
+  if (c.datum(0).is(Datum::Kind::Strings))
+    return equalStrings(c);
+  comparison<eq>(c);
 }
 
 template <const char *name> void logic(Call &c) {
@@ -101,7 +108,7 @@ void mod(Call &c) {
 ArrayRef<Operator> logicOperators() {
   static constexpr Operator entries[] = {
       {"And", 7, logic<andName>},
-      {"Equal", 7, comparison<eq>},
+      {"Equal", 7, equal},
       {"Greater", 7, comparison<gt>},
       {"GreaterOrEqual", 12, comparison<ge>},
       {"IsInf", 10, isInf},

@@ -1,5 +1,6 @@
 // Strings, which are known at import: programs hold numbers only.
 #include "Onnx/Indices.h"
+#include "Onnx/Nested.h"
 #include "llvm/ADT/StringExtras.h"
 
 using namespace mlir;
@@ -39,17 +40,27 @@ size_t placeIn(ArrayRef<int64_t> own, ArrayRef<int64_t> shape, int64_t e) {
   return size_t(place);
 }
 
-void concatStrings(Call &c) {
+/// Calls `take` with each pair of strings after broadcasting; the shape.
+Ints eachPair(
+    Call &c,
+    llvm::function_ref<void(const std::string &, const std::string &)> take) {
   const TensorData &x = strings(c, 0), &y = strings(c, 1);
   Ints shape = c.commonShape({ArrayRef(x.dims), ArrayRef(y.dims)});
   int64_t count = elementCount({shape.begin(), shape.end()});
   constexpr int64_t most = int64_t(1) << 24;
   if (count < 0 || count > most)
     c.refuse("so many strings are not supported");
-  Texts texts;
   for (int64_t e = 0; e < count; ++e)
-    texts.push_back(x.strings[placeIn(x.dims, shape, e)] +
-                    y.strings[placeIn(y.dims, shape, e)]);
+    take(x.strings[placeIn(x.dims, shape, e)],
+         y.strings[placeIn(y.dims, shape, e)]);
+  return shape;
+}
+
+void concatStrings(Call &c) {
+  Texts texts;
+  Ints shape = eachPair(c, [&](const std::string &x, const std::string &y) {
+    texts.push_back(x + y);
+  });
   c.give(stringsOf(std::move(texts), shape));
 }
 
@@ -250,6 +261,16 @@ void countWords(Call &c) {
 }
 
 } // namespace
+
+void equalStrings(Call &c) {
+  std::vector<int64_t> same;
+  Ints shape = eachPair(c, [&](const std::string &x, const std::string &y) {
+    same.push_back(x == y);
+  });
+  RefTensor result(c.b.getI1Type(), shape);
+  result.i = std::move(same);
+  c.give(c.constant(result));
+}
 
 ArrayRef<Operator> stringOperators() {
   static constexpr Operator entries[] = {
