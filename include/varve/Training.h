@@ -72,6 +72,8 @@ struct TrainOptions {
   /// Where the weights go at the end (the best ones, where there is a
   /// validation split); empty: nowhere.
   std::string out;
+  /// With `lora`: matrices with their updates, not the updates alone.
+  bool merge = false;
   /// The model's map whose names they get; empty: its own.
   std::string names;
   /// Folder of the checkpoint; written at the end of each epoch, and every

@@ -386,6 +386,7 @@ Status Checker::run() {
   import.path = request.path;
   import.text = std::move(*text);
   import.set = strings(request.set, request.sets);
+  import.readNetwork = networkReader();
   import.function = request.function;
   import.batch = request.batch ? request.batch : 8;
   report += fmt::format("{:<44} {:>9}  bound\n", "compiled against reference",

@@ -26,6 +26,20 @@ std::vector<std::string> strings(const char *const *texts, int64_t count) {
   return std::vector<std::string>(texts, texts + count);
 }
 
+NetworkReader networkReader() {
+  auto known =
+      std::make_shared<std::map<std::string, std::shared_ptr<const Network>>>();
+  return [known](const std::string &path)
+             -> Result<std::shared_ptr<const Network>> {
+    if (auto found = known->find(path); found != known->end())
+      return found->second;
+    auto read = onnx::readNetwork(path);
+    if (read)
+      known->emplace(path, *read);
+    return read;
+  };
+}
+
 /// Moves what `from` defines into `into`. Both describe the same state; names
 /// that are taken get a suffix.
 static Status mergePrograms(CompiledProgram &into, ModuleOp from,
@@ -72,6 +86,8 @@ compileFunctions(MLIRContext &context, const ImportRequest &import,
     Result<ImportedProgram> program = importProgram(context, request);
     if (!program)
       return program.error();
+    for (ProgramOp each : program->module->getOps<ProgramOp>())
+      whole.imports |= each.getSettingsAttr().get("imports") != nullptr;
     Result<ArtifactDescription> part = runPipeline(*program->module, own);
     if (!part)
       return part.error();
@@ -158,6 +174,7 @@ compileVarve(MLIRContext &context, const varve_compile_request &request,
   import.path = request.path;
   import.text = std::move(*text);
   import.set = strings(request.set, request.sets);
+  import.readNetwork = networkReader();
   return compileFunctions(
       context, import, ArrayRef(request.function, request.functions), options);
 }
@@ -218,6 +235,10 @@ static OutputKind outputKindOf(int64_t output) {
 
 static Status writeLibrary(CompiledProgram &program, const Target &target,
                            const varve_compile_request &request) {
+  if (program.imports && !request.weights)
+    return Error{"a library of a model with an `import` needs --weights: it "
+                 "reads no ONNX file; `varve train --merge` writes them",
+                 ErrorKind::Unsupported};
   LibraryOptions library;
   if (request.weights) {
     Result<std::string> weights = readFile(request.weights);

@@ -21,6 +21,9 @@ Result<std::string> textOf(const char *path, const char *text);
 /// The settings of a request.
 std::vector<std::string> strings(const char *const *texts, int64_t count);
 
+/// Reads the networks that a text imports, each file once.
+NetworkReader networkReader();
+
 /// Several functions of one program in one module.
 struct CompiledProgram {
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -28,6 +31,8 @@ struct CompiledProgram {
   std::vector<std::string> files; ///< that were read, the model first
   /// Inputs of an ONNX model for whose values it was compiled.
   std::vector<std::string> specialized;
+  /// Whether weights are in the files of networks that the text imports.
+  bool imports = false;
 };
 
 /// Imports each function and runs the phases on it.

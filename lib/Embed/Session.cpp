@@ -40,6 +40,10 @@ Result<Session> Session::open(const Model &model,
                       {options.function, {options.batch}}, options.allocator);
     if (!program)
       return program.error();
+    if (program->manifest().imports)
+      return Error{"a model with an `import` is not supported in a session: "
+                   "nothing reads the weights of its file",
+                   ErrorKind::Unsupported};
     auto impl =
         std::make_unique<Impl>(model, options.allocator, std::move(*program));
     if (const auto &train = impl->program.manifest().train)

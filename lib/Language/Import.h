@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "varve/Dialect/Varve/Network.h"
 #include "varve/Result.h"
 #include <cstdint>
 #include <map>
@@ -45,6 +46,8 @@ struct ImportRequest {
   std::string model;
   /// Sizes of dimensions that the data does not bind (`--dim T=128`).
   std::map<std::string, int64_t> dims;
+  /// Reads what `import` names; without it, that is refused.
+  NetworkReader readNetwork;
 };
 
 struct ImportedProgram {

@@ -173,6 +173,36 @@ DictionaryAttr Importer::settingsAttribute() {
   }
   if (!names.empty())
     out.set("names", builder.getArrayAttr(names));
+  SmallVector<Attribute> updates;
+  for (const Adapter &adapter : adapters) {
+    Entries entry{builder, {}};
+    entry.set("weight", adapter.weight);
+    entry.set("a", adapter.a);
+    entry.set("b", adapter.b);
+    entry.set("scale", builder.getF64FloatAttr(adapter.scale));
+    entry.setIf("transposed", int64_t(adapter.transposed));
+    updates.push_back(entry.get());
+  }
+  if (!updates.empty()) {
+    out.set("adapters", builder.getArrayAttr(updates));
+    out.setIf("frozen", frozenKeys());
+  }
+  std::vector<std::string> imported;
+  for (const auto &[key, variable] : variables)
+    if (variable.imported)
+      imported.push_back(key);
+  if (!imported.empty()) {
+    std::vector<std::string> files, prefixes;
+    for (const auto &[prefix, file] : importedAt) {
+      files.push_back(file);
+      prefixes.push_back(prefix);
+    }
+    Entries entry{builder, {}};
+    entry.set("files", entry.strings(files));
+    entry.set("prefixes", entry.strings(prefixes));
+    entry.set("keys", entry.strings(imported));
+    out.set("imports", entry.get());
+  }
   SmallVector<Attribute> layerList;
   for (const LayerRecord &layer : layers) {
     if (!layer.type)
@@ -238,7 +268,8 @@ DictionaryAttr Importer::trainAttribute() {
   for (const MatchRule &rule : info.freezes)
     for (const ast::StringLiteral &pattern : rule.node->patterns)
       frozen.push_back(pattern.text);
-  out.setIf("freeze", frozen);
+  // Patterns would freeze low-rank updates with their matrices.
+  out.setIf("freeze", info.loras.empty() ? frozen : frozenKeys());
   if (info.learning.way == "greedy")
     out.set("greedy", builder.getUnitAttr());
   if (info.learning.parallel)

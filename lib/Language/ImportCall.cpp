@@ -18,9 +18,12 @@ std::vector<std::string> Importer::callableNames(const Frame &frame) const {
       "shape",      "size",           "zeros",           "ones",
       "range",      "glorot_uniform", "he_normal",       "he_uniform",
       "orthogonal", "glorot_normal",  "truncated_normal"};
-  for (const FileScope *scope : {frame.scope, preludeScope})
+  for (const FileScope *scope : {frame.scope, preludeScope}) {
     for (const auto &[name, block] : scope->blocks)
       names.push_back(name);
+    for (const auto &[name, network] : scope->networks)
+      names.push_back(name);
+  }
   for (RegisteredOperationName op : context.getRegisteredOperations())
     if (op.getDialectNamespace() == "varve" &&
         op.hasInterface<PrimitiveOpInterface>())
@@ -72,20 +75,26 @@ Datum Importer::evaluateCall(Frame &frame, const Expr &expr) {
   bool word = callee.is(ExprKind::Name);
   std::optional<BlockRef> block =
       word ? findBlock(frame.scope, *name) : std::nullopt;
+  const NetworkRef *network = word ? findNetwork(frame.scope, *name) : nullptr;
   const ast::Block *primitive =
-      word && !block ? primitiveSignature(*name) : nullptr;
+      word && !block && !network ? primitiveSignature(*name) : nullptr;
   if (layer) {
-    if (block || primitive)
+    if (block || primitive || network)
       return error(frame, span,
                    "`" + *name + "` is a layer and a block: which one?",
                    "name the layer differently");
     if (as)
       return error(frame, expr.as.span,
                    "`" + *name + "` is a layer already and keeps its name");
+    if (layer->network)
+      return callNetwork(frame, *layer->network, arguments, span, layer->key,
+                         /*named=*/false, layer);
     return callBlock(frame, layer->block, arguments, span, layer->key,
                      /*named=*/false, layer);
   }
   std::string key = as ? joinPath(frame.path, *as) : frame.path;
+  if (network)
+    return callNetwork(frame, *network, arguments, span, key, as.has_value());
   if (block)
     return callBlock(frame, *block, arguments, span, key, as.has_value());
 

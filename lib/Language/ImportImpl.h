@@ -8,6 +8,7 @@
 #include "Language/Diagnostic.h"
 #include "Language/Import.h"
 #include "Language/ImportDatum.h"
+#include "varve/Dialect/Varve/Network.h"
 #include "varve/Dialect/Varve/Varve.h"
 #include "llvm/ADT/STLFunctionalExtras.h"
 #include <deque>
@@ -23,11 +24,21 @@ struct BlockRef {
   const FileScope *scope = nullptr;
 };
 
+/// A network from another file: `import "net.onnx" as net`.
+struct NetworkRef {
+  const ast::Import *node = nullptr;
+  std::shared_ptr<const Network> network;
+  std::string file; ///< as the text has it
+  /// What the language calls its inputs, in their order.
+  std::vector<std::string> inputs;
+};
+
 /// The blocks that a file's text may call, but for the prelude's.
 struct FileScope {
   FileId file = 0;
   const ast::File *tree = nullptr;
   std::map<std::string, BlockRef> blocks;
+  std::map<std::string, NetworkRef> networks;
 };
 
 /// A layer made by `as`: what applying it again needs.
@@ -35,6 +46,9 @@ struct AppliedBlock {
   BlockRef block;
   std::string key;
   std::map<std::string, Datum> statics;
+  /// In place of a block, and which of its values are asked for.
+  const NetworkRef *network = nullptr;
+  std::vector<std::string> wanted = {};
 };
 
 /// One block while it is inlined, or the settings of train or infer.
@@ -104,6 +118,8 @@ struct Variable {
   Span place;
   mlir::Value value;
   bool updated = false;
+  /// Whether its first value comes from a network's file.
+  bool imported = false;
 };
 
 /// Every `step`-th element from `begin` to before `end`.
@@ -124,6 +140,21 @@ struct MatchRule {
   const ast::Match *node = nullptr;
   std::map<std::string, mlir::Attribute> values;
   bool eval = false; ///< `freeze`: the layers are not in training
+};
+
+/// A `lora` line.
+struct LoraRule {
+  const ast::Match *node = nullptr;
+  int64_t rank = 8;
+  double alpha = 16;
+};
+
+/// A matrix with a low-rank update, by keys: weight + scale * b @ a is used in
+/// its place, the product transposed where the columns are what comes out.
+struct Adapter {
+  std::string weight, a, b;
+  double scale = 1;
+  bool transposed = false;
 };
 
 /// A name or pattern of layers after which a network is cut.
@@ -202,6 +233,7 @@ struct TrainInfo {
   std::optional<double> clipNorm, clipValue;
   std::map<std::string, mlir::Attribute> hyper; ///< the optimizer's values
   std::vector<MatchRule> groups, freezes;
+  std::vector<LoraRule> loras;
   const ast::Prepare *prepare = nullptr;
   const ast::Expr *schedule = nullptr;
   LearningInfo learning;
@@ -231,6 +263,35 @@ private:
   bool applyOverride(const std::string &key, ast::Expr value, Span span);
   bool setDim(const std::string &name, const ast::Expr &value, Span span);
   bool chooseModel();
+
+  // ---- ImportNetwork.cpp: networks from other files ----
+  bool importNetwork(FileScope &scope, const ast::Import &node,
+                     const std::string &path);
+  /// The model that a network is by itself, as a text of the language.
+  const ast::Block *modelOfNetwork(const NetworkRef &ref);
+  const NetworkRef *findNetwork(const FileScope *scope,
+                                const std::string &name) const;
+  Datum callNetwork(Frame &caller, const NetworkRef &ref,
+                    llvm::ArrayRef<CallArgument> arguments, Span span,
+                    const std::string &key, bool named,
+                    const AppliedBlock *again = nullptr);
+  bool readWanted(Frame &frame, const NetworkRef &ref,
+                  const CallArgument &argument,
+                  std::vector<std::string> &wanted);
+  /// The values of its inputs, in their order.
+  bool bindPorts(Frame &frame, const NetworkRef &ref,
+                 llvm::ArrayRef<CallArgument> arguments, Span span,
+                 llvm::SmallVectorImpl<mlir::Value> &inputs);
+  class StateOfNetwork;
+
+  // ---- ImportLora.cpp: low-rank updates ----
+  bool readLora(Frame &frame, const ast::Match &match);
+  /// Puts them in place of the matrices of the model that was just run.
+  bool addAdapters(Frame &settings);
+  bool addAdapter(Frame &settings, const LoraRule &rule,
+                  const std::string &key, Variable &variable, bool transposed);
+  /// The parameters that do not learn.
+  std::vector<std::string> frozenKeys() const;
   std::optional<BlockRef> findBlock(const FileScope *scope,
                                     const std::string &name) const;
 
@@ -393,6 +454,9 @@ private:
   void runAssign(Frame &frame, const ast::Assign &assign);
   void bindName(Frame &frame, const ast::Name &name, Datum value);
   void declareVariable(Frame &frame, const ast::Variable &variable);
+  StateOp makeState(mlir::Location loc, const std::string &key,
+                    mlir::RankedTensorType type, llvm::StringRef role,
+                    const InitSpec &init);
   void runIf(Frame &frame, const ast::If &node);
   void runRuntimeIf(Frame &frame, const ast::If &node, mlir::Value condition);
   void runLayer(Frame &frame, const ast::Layer &layer);
@@ -688,6 +752,9 @@ private:
   std::string lastStage;
   std::vector<int64_t> stageEpochs;
   std::deque<ast::Term> ownTerms;
+  std::vector<Adapter> adapters;
+  /// The file that a network under a key comes from.
+  std::map<std::string, std::string> importedAt;
   /// While the model runs up to the end of this layer, it does not train.
   std::string frozenUntil;
   bool frozen = false;

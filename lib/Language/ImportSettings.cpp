@@ -321,11 +321,8 @@ bool Importer::readTrainSetting(Frame &frame, const ast::Setting &setting) {
     return true;
   }
   if (auto *match = setting.as<ast::Match>()) {
-    if (match->kind == ast::MatchKind::Lora) {
-      if (trains)
-        refuse(frame, setting.keyword.span, "`lora` is not supported yet");
-      return !trains;
-    }
+    if (match->kind == ast::MatchKind::Lora)
+      return readLora(frame, *match);
     MatchRule rule{match, {}};
     if (match->kind == ast::MatchKind::Freeze) {
       if (!readFreeze(frame, *match, rule))

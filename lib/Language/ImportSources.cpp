@@ -34,7 +34,8 @@ const FileScope *Importer::loadFile(const std::string &path, std::string text,
   stack.push_back(path);
   bool good = true;
   auto declare = [&](const ast::Name &name, BlockRef block) {
-    if (scope->blocks.emplace(name.text, block).second)
+    if (!scope->networks.count(name.text) &&
+        scope->blocks.emplace(name.text, block).second)
       return;
     onlyRefusals = false;
     diagnostics.error(name.span, "`" + name.text + "` is declared twice");
@@ -45,11 +46,8 @@ const FileScope *Importer::loadFile(const std::string &path, std::string text,
       good &= use(*scope, *node, path, stack);
     if (auto *block = declaration.as<ast::Block>())
       declare(block->name, {block, scope});
-    if (auto *node = declaration.as<ast::Import>()) {
-      diagnostics.error(node->file.span,
-                        "`import` of an ONNX graph is not supported yet");
-      good = false;
-    }
+    if (auto *node = declaration.as<ast::Import>())
+      good &= importNetwork(*scope, *node, path);
   }
   stack.pop_back();
   return good ? scope : nullptr;
@@ -147,6 +145,13 @@ bool Importer::load() {
 bool Importer::chooseModel() {
   std::vector<const ast::Block *> models, trained;
   std::vector<std::string> names;
+  // A network is a model where `train` or `infer` speak of it.
+  auto isSpokenOf = [&](const std::string &name) {
+    return llvm::any_of(mainTree->declarations, [&](const auto &declaration) {
+      auto *node = declaration.template as<ast::Train>();
+      return node && node->model.text == name;
+    });
+  };
   auto trainOf = [&](const std::string &name) -> ast::Train * {
     for (ast::Declaration &declaration : mainTree->declarations)
       if (auto *node = std::get_if<ast::Train>(&declaration.node))
@@ -162,6 +167,15 @@ bool Importer::chooseModel() {
         if (trainOf(block->name.text))
           trained.push_back(block);
       }
+  for (const auto &[name, network] : mainScope->networks)
+    if (isSpokenOf(name)) {
+      models.push_back(modelOfNetwork(network));
+      if (!models.back())
+        return false;
+      names.push_back(name);
+      if (trainOf(name))
+        trained.push_back(models.back());
+    }
   auto fail = [&](Span span, std::string message, std::string remedy = "") {
     onlyRefusals = false;
     diagnostics.error(span, std::move(message), std::move(remedy));
@@ -236,7 +250,8 @@ bool Importer::applyOverrides() {
     std::string key = text.substr(0, equals), right = text.substr(equals + 1);
     Span name{file, 0, uint32_t(equals)};
     // Cuts are names, which need no quotes here.
-    ast::Expr value = key == "learning.cuts" ? listOfNames(right, name)
+    ast::Expr value = key == "learning.cuts" || key == "import"
+                          ? listOfNames(right, name)
                                              : parseOverride(key, right);
     if (!applyOverride(key, std::move(value), name))
       return false;
@@ -314,6 +329,15 @@ bool Importer::applyOverride(const std::string &key, ast::Expr value,
   auto [head, rest] = StringRef(key).split('.');
   if (head == "dim")
     return setDim(rest.str(), value, span);
+  if (key == "import") { // It was read with the file.
+    if (mainScope->networks.size() == 1)
+      return true;
+    return fail("the file has " +
+                    std::to_string(mainScope->networks.size()) +
+                    " imports, and takes the model of the command line in "
+                    "place of one",
+                "write `import \"net.onnx\" as net`");
+  }
   if (head == "model") {
     for (const ast::Input &input : model->inputs)
       if (input.name.text == rest && input.fallback) {

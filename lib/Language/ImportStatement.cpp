@@ -147,6 +147,17 @@ static StringRef roleWord(ast::VariableRole role) {
   llvm_unreachable("all roles have a word");
 }
 
+StateOp Importer::makeState(Location loc, const std::string &key,
+                            RankedTensorType type, StringRef role,
+                            const InitSpec &init) {
+  OpBuilder::InsertionGuard guard(builder);
+  builder.setInsertionPoint(counter);
+  return StateOp::create(builder, loc, key, type, role, FlatSymbolRefAttr(),
+                         init.kind, APFloat(init.a), APFloat(init.b),
+                         DenseI64ArrayAttr(), 0, DenseI64ArrayAttr(),
+                         DenseI64ArrayAttr());
+}
+
 void Importer::declareVariable(Frame &frame, const ast::Variable &node) {
   bool param = node.role == ast::VariableRole::Param;
   frame.names[node.name.text] = {};
@@ -228,13 +239,8 @@ void Importer::declareVariable(Frame &frame, const ast::Variable &node) {
             late ? "" : "rename it");
       return;
     }
-    OpBuilder::InsertionGuard guard(builder);
-    builder.setInsertionPoint(counter);
-    variable.op = StateOp::create(
-        builder, location(frame, node.name.span), key, type,
-        roleWord(node.role), FlatSymbolRefAttr(), init->kind, APFloat(init->a),
-        APFloat(init->b), DenseI64ArrayAttr(), 0, DenseI64ArrayAttr(),
-        DenseI64ArrayAttr());
+    variable.op = makeState(location(frame, node.name.span), key, type,
+                            roleWord(node.role), *init);
     variable.role = node.role;
     variable.init = *init;
   }

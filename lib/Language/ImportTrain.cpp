@@ -275,7 +275,7 @@ bool Importer::runModel(Frame &settings,
     modelResults[name] = frame.results[i];
     resultOrder.push_back(name);
   }
-  return checkGenerate(settings);
+  return addAdapters(settings) && checkGenerate(settings);
 }
 
 /// Names that losses, metrics and outputs see: later ones hide earlier ones.

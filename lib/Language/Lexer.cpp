@@ -47,11 +47,6 @@ bool isNameStart(char c) {
 }
 bool isNamePart(char c) { return isNameStart(c) || isDigit(c); }
 
-bool isReserved(std::string_view word) {
-  return std::find(std::begin(reservedWords), std::end(reservedWords), word) !=
-         std::end(reservedWords);
-}
-
 class Lexer {
 public:
   Lexer(const Sources &sources, FileId file, Diagnostics &diagnostics)
@@ -273,6 +268,11 @@ TokenList Lexer::run() {
 }
 
 } // namespace
+
+bool varve::isReserved(std::string_view word) {
+  return std::find(std::begin(reservedWords), std::end(reservedWords), word) !=
+         std::end(reservedWords);
+}
 
 TokenList varve::lex(const Sources &sources, FileId file,
                      Diagnostics &diagnostics) {

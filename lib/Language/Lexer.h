@@ -53,6 +53,9 @@ struct TokenList {
 /// Malformed text is reported and becomes a token of kind Error.
 TokenList lex(const Sources &sources, FileId file, Diagnostics &diagnostics);
 
+/// Whether no name may be this word.
+bool isReserved(std::string_view word);
+
 /// The value of a String token.
 std::string stringValue(std::string_view tokenText);
 

@@ -174,6 +174,28 @@ Manifest::Stage readStage(const json &value, std::string &mistake) {
   return stage;
 }
 
+Manifest::Adapter readAdapter(const json &value, std::string &mistake) {
+  Manifest::Adapter adapter;
+  ObjectReader reader(value, "adapters", mistake);
+  reader.read("weight", adapter.weight);
+  reader.read("a", adapter.a);
+  reader.read("b", adapter.b);
+  reader.read("scale", adapter.scale);
+  reader.read("transposed", adapter.transposed);
+  return adapter;
+}
+
+Manifest::Imports readImports(const json &value, std::string &mistake) {
+  Manifest::Imports imports;
+  ObjectReader reader(value, "imports", mistake);
+  reader.read("files", imports.files);
+  reader.read("prefixes", imports.prefixes);
+  reader.read("keys", imports.keys);
+  if (imports.files.size() != imports.prefixes.size())
+    reader.fail("as long as files", "prefixes");
+  return imports;
+}
+
 Manifest::LayerValue readLayerValue(const json &value, std::string &mistake) {
   Manifest::LayerValue layer;
   ObjectReader reader(value, "layers", mistake);
@@ -211,6 +233,12 @@ Result<Manifest> parseManifest(std::string_view text) {
   if (const json *stages = reader.find("stages"))
     for (const json &stage : *stages)
       manifest.stages.push_back(readStage(stage, mistake));
+  if (const json *adapters = reader.find("adapters"))
+    for (const json &adapter : *adapters)
+      manifest.adapters.push_back(readAdapter(adapter, mistake));
+  reader.read("frozen", manifest.frozen);
+  if (const json *imports = reader.find("imports"))
+    manifest.imports = readImports(*imports, mistake);
   if (const json *layers = reader.find("layers"); layers)
     for (const json &layer : *layers)
       manifest.layers.push_back(readLayerValue(layer, mistake));

@@ -81,6 +81,25 @@ struct Manifest {
   };
   std::optional<Generate> generate;
 
+  /// A low-rank update: weight + scale * b a stands in place of a matrix, the
+  /// product transposed where its columns are what comes out.
+  struct Adapter {
+    std::string weight, a, b;
+    double scale = 1;
+    int64_t transposed = 0;
+  };
+  std::vector<Adapter> adapters;
+  /// Parameters that do not learn, where there are adapters.
+  std::vector<std::string> frozen;
+
+  /// Variables whose first values come from networks of other files.
+  struct Imports {
+    /// A file, as the model's text has it, and what its weights' names get in
+    /// front, with a dot; `keys` are all such variables.
+    std::vector<std::string> files, prefixes, keys;
+  };
+  std::optional<Imports> imports;
+
   std::map<std::string, double> hyper;
   std::map<std::string, std::vector<std::string>> labels; ///< of outputs
   /// What the numbers that "find_nan" gives stand for.

@@ -11,6 +11,7 @@ struct Program::Impl {
   double sourceSeconds = 0;
   Manifest manifest;
   std::map<std::string, std::string> metadata;
+  std::map<std::string, Tensor> base;
   std::vector<void *> handles;
   std::vector<const varve_artifact *> artifacts;
   varve_team *team = nullptr;
@@ -32,6 +33,23 @@ namespace {
 std::string describe(const ArtifactRequest &request) {
   return fmt::format("'{}' at batch {}", request.function,
                      fmt::join(request.batches, ", "));
+}
+
+/// Whether a low-rank update fits its matrix: an artifact may be damaged.
+bool fits(const Manifest::Adapter &adapter, const varve_artifact &artifact) {
+  const varve_state_desc *found[3] = {};
+  const std::string *names[] = {&adapter.weight, &adapter.a, &adapter.b};
+  for (int64_t i = 0; i < artifact.states; ++i)
+    for (int n = 0; n < 3; ++n)
+      if (*names[n] == artifact.state[i].name)
+        found[n] = &artifact.state[i];
+  for (const varve_state_desc *state : found)
+    if (!state || state->rank != 2 || state->dtype != found[0]->dtype)
+      return false;
+  const auto &[weight, a, b] = found;
+  int64_t in = weight->shape[adapter.transposed ? 0 : 1];
+  int64_t out = weight->shape[adapter.transposed ? 1 : 0];
+  return a->shape[1] == in && b->shape[0] == out && a->shape[0] == b->shape[1];
 }
 
 } // namespace
@@ -86,6 +104,11 @@ Result<Program> Program::open(ArtifactSource source, int64_t threads,
   Result<Manifest> manifest = parseManifest((*artifact)->manifest);
   if (!manifest)
     return manifest.error();
+  for (const Manifest::Adapter &adapter : manifest->adapters)
+    if (!fits(adapter, **artifact))
+      return Error{fmt::format("the artifact's manifest is malformed: there is "
+                               "no such update of '{}'",
+                               adapter.weight)};
   impl->manifest = std::move(*manifest);
   if (Status used = impl->use(*artifact); !used)
     return used.error();
@@ -144,7 +167,26 @@ Status Program::initialize(uint64_t seed) {
   varve_error error;
   if (!varve_session_initialize(impl->session, seed, &error))
     return Error{error.message};
+  return impl->base.empty() ? Status() : setBase(std::move(impl->base));
+}
+
+Status Program::setBase(std::map<std::string, Tensor> values) {
+  for (const auto &[name, value] : values) {
+    int64_t index = varve_session_find(impl->session, name.c_str());
+    if (index < 0)
+      return Error{fmt::format("the program has no variable '{}'", name)};
+    if (Status set = importState(index, value); !set)
+      return set;
+  }
+  impl->base = std::move(values);
+  varve_error error;
+  if (!varve_session_initialize_copies(impl->session, &error))
+    return Error{error.message};
   return {};
+}
+
+bool Program::hasBase(const std::string &name) const {
+  return impl->base.count(name);
 }
 
 Tensor Program::exportState(int64_t index) const {

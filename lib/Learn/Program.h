@@ -63,6 +63,11 @@ public:
 
   /// Gives all state its first values.
   Status initialize(uint64_t seed);
+  /// Values that come from elsewhere, by the names of variables: they are
+  /// taken at once, and again by `initialize`.
+  Status setBase(std::map<std::string, Tensor> values);
+  /// Whether a variable has such a value.
+  bool hasBase(const std::string &name) const;
 
   /// One state variable in canonical order.
   Tensor exportState(int64_t index) const;

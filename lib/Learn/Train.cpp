@@ -513,7 +513,10 @@ Status Trainer::finish() {
   if (!best.empty())
     best.restore(program);
   if (!options.out.empty())
-    if (Status saved = saveWeights(program, options.out, options.names); !saved)
+    if (Status saved = saveWeights(program, options.out, options.names,
+                                   options.merge ? Updates::Merged
+                                                 : Updates::Alone);
+        !saved)
       return saved;
   if (!test)
     return {};

@@ -67,13 +67,45 @@ struct Fit {
   /// tensors that nothing takes.
   std::vector<std::string> missing, misfits, extra;
   std::vector<std::string> extraNames;
+  /// It lacks weights that it may lack; whether those are there already.
+  bool open = false, based = true;
 
   bool complete() const { return missing.empty() && misfits.empty(); }
 };
 
-Fit fitWeights(const varve_artifact &artifact, const Safetensors &file,
+/// Weights that a file may lack: low-rank updates that begin as they are; and
+/// where the file has those alone, what they stand on (`based`, if it is
+/// there).
+std::set<std::string> optionalWeights(const Program &program,
+                                      const Safetensors &file, bool &based) {
+  const Manifest &manifest = program.manifest();
+  std::set<std::string> names;
+  bool any = false;
+  for (const Manifest::Adapter &adapter : manifest.adapters) {
+    names.insert({adapter.a, adapter.b});
+    any |= file.find(adapter.a) || file.find(adapter.b);
+  }
+  if (!any)
+    return names;
+  names.clear();
+  names.insert(manifest.frozen.begin(), manifest.frozen.end());
+  if (manifest.imports)
+    for (const std::string &key : manifest.imports->keys) {
+      int64_t index = varve_session_find(program.session(), key.c_str());
+      if (index >= 0 && program.artifact().state[index].role == VARVE_RUNNING)
+        names.insert(key);
+    }
+  for (const std::string &name : names)
+    based &= program.hasBase(name);
+  return names;
+}
+
+Fit fitWeights(const Program &program, const Safetensors &file,
                const Manifest::NameMap *map) {
+  const varve_artifact &artifact = program.artifact();
   Fit fit;
+  const std::set<std::string> optional =
+      optionalWeights(program, file, fit.based);
   if (map)
     fit.map = map->name;
   std::set<std::string> taken;
@@ -86,6 +118,10 @@ Fit fitWeights(const varve_artifact &artifact, const Safetensors &file,
                             ? fmt::format("'{}'", name)
                             : fmt::format("'{}' (here '{}')", name, state.name);
     const Tensor *value = file.find(name);
+    if (!value && optional.count(state.name)) {
+      fit.open = true;
+      continue;
+    }
     if (!value) {
       fit.missing.push_back(fmt::format("{}: {}", shown, typeOf(state)));
       continue;
@@ -108,12 +144,11 @@ Fit fitWeights(const varve_artifact &artifact, const Safetensors &file,
 
 /// The first choice that all weights fit, else the one that most fit.
 Fit chooseNames(const Program &program, const Safetensors &file) {
-  const varve_artifact &artifact = program.artifact();
-  Fit best = fitWeights(artifact, file, nullptr);
+  Fit best = fitWeights(program, file, nullptr);
   for (const Manifest::NameMap &map : program.manifest().names) {
     if (best.complete())
       break;
-    Fit next = fitWeights(artifact, file, &map);
+    Fit next = fitWeights(program, file, &map);
     if (next.complete() || next.fits.size() > best.fits.size())
       best = std::move(next);
   }
@@ -149,24 +184,87 @@ Result<const Manifest::NameMap *> findNames(const Program &program,
                ErrorKind::Usage};
 }
 
-Status saveWeights(const Program &program, const std::string &path,
-                   const std::string &names) {
+/// weight + scale * b a, summed in double.
+template <class T>
+static void addProduct(Tensor &weight, const Tensor &a, const Tensor &b,
+                       double scale, bool transposed) {
+  int64_t rank = a.shape[0], in = a.shape[1], out = b.shape[0];
+  T *to = weight.as<T>();
+  for (int64_t o = 0; o < out; ++o)
+    for (int64_t i = 0; i < in; ++i) {
+      double sum = 0;
+      for (int64_t r = 0; r < rank; ++r)
+        sum += double(b.as<T>()[o * rank + r]) * double(a.as<T>()[r * in + i]);
+      T &element = to[transposed ? i * out + o : o * in + i];
+      element = T(double(element) + scale * sum);
+    }
+}
+
+std::map<std::string, Tensor> exportWeights(const Program &program,
+                                            Updates updates) {
   const varve_artifact &artifact = program.artifact();
+  const Manifest &manifest = program.manifest();
+  std::set<std::string> left;
+  if (!manifest.adapters.empty() && updates == Updates::Alone)
+    left.insert(manifest.frozen.begin(), manifest.frozen.end());
+  std::map<std::string, Tensor> values;
+  for (int64_t i = 0; i < artifact.states; ++i) {
+    const varve_state_desc &state = artifact.state[i];
+    bool isConstant =
+        state.role == VARVE_RUNNING && program.hasBase(state.name);
+    if (isWeight(state) && !left.count(state.name) &&
+        !(isConstant && !manifest.adapters.empty() &&
+          updates == Updates::Alone))
+      values.emplace(state.name,
+                     program.exportState(averageOf(artifact, i).value_or(i)));
+  }
+  if (updates == Updates::Alone)
+    return values;
+  for (const Manifest::Adapter &adapter : manifest.adapters) {
+    Tensor &weight = values.at(adapter.weight);
+    const Tensor &a = values.at(adapter.a), &b = values.at(adapter.b);
+    if (weight.type == DType::F64)
+      addProduct<double>(weight, a, b, adapter.scale, adapter.transposed);
+    else
+      addProduct<float>(weight, a, b, adapter.scale, adapter.transposed);
+    values.erase(adapter.a);
+    values.erase(adapter.b);
+  }
+  return values;
+}
+
+Status checkFilled(const Program &program) {
+  std::set<std::string> updates;
+  for (const Manifest::Adapter &adapter : program.manifest().adapters)
+    updates.insert({adapter.a, adapter.b});
+  const varve_artifact &artifact = program.artifact();
+  for (int64_t i = 0; i < artifact.states; ++i) {
+    const varve_state_desc &state = artifact.state[i];
+    if (isWeight(state) && !program.hasBase(state.name) &&
+        !updates.count(state.name))
+      return Error{fmt::format("'{}' has no value: --weights is required",
+                               state.name),
+                   ErrorKind::Usage};
+  }
+  return {};
+}
+
+Status saveWeights(const Program &program, const std::string &path,
+                   const std::string &names, Updates updates) {
   auto found = findNames(program, names);
   if (!found)
     return found.error();
   const Manifest::NameMap *map = *found;
-  std::vector<Tensor> values;
+  std::map<std::string, Tensor> values = exportWeights(program, updates);
   std::vector<SafetensorsEntry> entries;
+  const varve_artifact &artifact = program.artifact();
   for (int64_t i = 0; i < artifact.states; ++i) {
-    const varve_state_desc &state = artifact.state[i];
-    if (!isWeight(state))
+    auto value = values.find(artifact.state[i].name);
+    if (value == values.end())
       continue;
-    // What evaluation sees: the average where there is one.
-    values.push_back(program.exportState(averageOf(artifact, i).value_or(i)));
-    entries.push_back({map ? theirName(*map, state.name) : state.name,
-                       values.back().type, values.back().shape,
-                       values.back().data.data()});
+    entries.push_back({map ? theirName(*map, value->first) : value->first,
+                       value->second.type, value->second.shape,
+                       value->second.data.data()});
   }
   std::map<std::string, std::string> metadata = program.metadata();
   metadata["model"] = artifact.name;
@@ -186,6 +284,17 @@ Result<LoadedWeights> loadWeights(Program &program, const std::string &path,
         wanted, program.artifact().name,
         fit.map.empty() ? "" : fmt::format(" by the names '{}'", fit.map),
         listOf(fit))};
+  if (fit.open && !fit.based) {
+    const auto &train = program.manifest().train;
+    std::string base = train ? train->initFrom : "";
+    if (base.empty() || base == path)
+      return Error{fmt::format("{} has low-rank updates alone: the model needs "
+                               "`init_from`, the weights that they stand on",
+                               path)};
+    auto under = loadWeights(program, base);
+    if (!under)
+      return under.error();
+  }
   for (auto [index, value] : fit.fits)
     varve_session_import(program.session(), index, value->data.data());
   varve_error error;

@@ -25,10 +25,26 @@ Result<const Manifest::NameMap *> findNames(const Program &program,
 std::map<std::string, std::string>
 keptMetadata(const std::map<std::string, std::string> &metadata);
 
-/// Writes the weights, whole or not at all, under the names of the model's map
-/// `names`; empty: its own. Where a parameter has a moving average, that.
+/// Which weights a file gets where there are low-rank updates.
+enum class Updates {
+  Alone,  ///< what learns, the updates among it
+  Merged, ///< all, each matrix with its update and the updates gone
+};
+
+/// The weights as evaluation sees them, by their names: where a parameter has
+/// a moving average, that.
+std::map<std::string, Tensor> exportWeights(const Program &program,
+                                            Updates updates);
+
+/// Writes them, whole or not at all, under the names of the model's map
+/// `names`; empty: its own.
 Status saveWeights(const Program &program, const std::string &path,
-                   const std::string &names = "");
+                   const std::string &names = "",
+                   Updates updates = Updates::Alone);
+
+/// Fails where a weight has no value but that of a file of weights, which is
+/// not given.
+Status checkFilled(const Program &program);
 
 /// How a file was read.
 struct LoadedWeights {
@@ -40,7 +56,10 @@ struct LoadedWeights {
 /// averages) afresh. The file has the program's own names or those of one of
 /// its maps. Fails, and changes nothing, where a weight is missing or of
 /// another type or shape, listing all of them; `partial` leaves those as they
-/// are and fails only where none fits.
+/// are and fails only where none fits. Low-rank updates and what they
+/// stand on may come from two files: a file without updates leaves them, and
+/// one with them alone wants the rest to be there, or in the model's
+/// `init_from`.
 Result<LoadedWeights> loadWeights(Program &program, const std::string &path,
                                   bool partial = false);
 

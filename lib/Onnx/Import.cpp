@@ -21,7 +21,7 @@ DictionaryAttr Importer::tensorInfo(const std::string &name, const char *kind) {
 
 // ---- inputs ----
 
-static std::string shapeText(const std::vector<Dim> &shape) {
+std::string shapeText(const std::vector<Dim> &shape) {
   return "[" +
          llvm::join(llvm::map_range(shape,
                                     [](const Dim &dim) {
@@ -131,9 +131,9 @@ Datum Importer::bindDeclared(const ValueInfo &info) {
 
 bool Importer::bindInputs(Scope &scope) {
   std::set<std::string> initialized, declared;
-  for (const TensorData &tensor : model.graph.initializers)
+  for (const TensorData &tensor : model->graph.initializers)
     initialized.insert(tensor.name);
-  for (const ValueInfo &info : model.graph.inputs) {
+  for (const ValueInfo &info : model->graph.inputs) {
     declared.insert(info.name);
     auto bytes = request.inputs.find(info.name);
     if (bytes == request.inputs.end()) {
@@ -171,6 +171,14 @@ Datum Importer::bindTensor(const TensorData &tensor) {
                                     storageType(&context, tensor.type));
   Location loc = NameLoc::get(builder.getStringAttr(tensor.name));
   bool isMain = current == nullptr;
+  if (isMain && host && isWeight(tensor)) {
+    const Parameter &parameter = parameters->at(tensor.name);
+    mlir::Value value = host->variable(parameter.key, type, parameter.learns);
+    if (!value)
+      return Datum::poison();
+    sources[value] = &tensor;
+    return Datum::of(value, tensor.type);
+  }
   if (isMain && isWeight(tensor)) {
     OpBuilder before(func);
     bool isFloat = isa<FloatType>(type.getElementType());
@@ -239,7 +247,7 @@ mlir::Attribute Importer::describeOutput(const Datum &datum,
 }
 
 void Importer::giveOutputs(const Scope &scope) {
-  for (const ValueInfo &info : model.graph.outputs) {
+  for (const ValueInfo &info : model->graph.outputs) {
     const Datum *found = scope.find(info.name);
     if (!found || found->is(Datum::Kind::Absent)) {
       error("no node gives the output '" + info.name + "'");
@@ -260,6 +268,14 @@ void Importer::giveOutputs(const Scope &scope) {
 }
 
 // ---- the function ----
+
+void Importer::checkOpsets() {
+  for (const auto &[domain, version] : model->opsets)
+    if (domain.empty() && (version < firstOpset || version > lastOpset))
+      error("opset " + std::to_string(version) + " is not supported, but " +
+                std::to_string(firstOpset) + " to " + std::to_string(lastOpset),
+            /*unsupported=*/true);
+}
 
 /// What nothing reads goes: operations, then state and inputs.
 void Importer::prune() {
@@ -296,20 +312,16 @@ Result<ImportedModel> Importer::run() {
   Result<Model> read = readModel(request.path);
   if (!read)
     return read.error();
-  model = std::move(*read);
-  for (const auto &[domain, version] : model.opsets)
-    if (domain.empty() && (version < firstOpset || version > lastOpset))
-      error("opset " + std::to_string(version) + " is not supported, but " +
-                std::to_string(firstOpset) + " to " + std::to_string(lastOpset),
-            /*unsupported=*/true);
-  checkOperators(model.graph.nodes, model.opsets, 0);
+  model = std::make_shared<Model>(std::move(*read));
+  checkOpsets();
+  checkOperators(model->graph.nodes, model->opsets, 0);
   if (!errors.empty())
     return failure();
 
   Location loc = NameLoc::get(builder.getStringAttr(request.path));
   module = ModuleOp::create(loc);
   builder.setInsertionPointToStart(module->getBody());
-  std::string name = model.graph.name.empty() ? "model" : model.graph.name;
+  std::string name = model->graph.name.empty() ? "model" : model->graph.name;
   program =
       ProgramOp::create(builder, loc, name, DictionaryAttr(), DictionaryAttr());
   builder.setInsertionPointToStart(&program.getBody().emplaceBlock());
@@ -319,12 +331,12 @@ Result<ImportedModel> Importer::run() {
   builder.setInsertionPointToEnd(&func.getBody().emplaceBlock());
 
   Scope main;
-  main.opsets = &model.opsets;
+  main.opsets = &model->opsets;
   if (!bindInputs(main))
     return failure();
-  for (const TensorData &tensor : model.graph.initializers)
+  for (const TensorData &tensor : model->graph.initializers)
     main.names.emplace(tensor.name, bindTensor(tensor));
-  runNodes(model.graph.nodes, main);
+  runNodes(model->graph.nodes, main);
   giveOutputs(main);
   if (!errors.empty())
     return failure();
@@ -353,7 +365,7 @@ Result<ImportedModel> Importer::run() {
   if (failed(verify(*module)))
     return Error{request.path + ": error: " + said};
   return ImportedModel{std::move(module),
-                       std::move(model.files),
+                       model->files,
                        {specialized.begin(), specialized.end()}};
 }
 

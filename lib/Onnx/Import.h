@@ -6,6 +6,7 @@
 #include "mlir/IR/BuiltinOps.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/IR/OwningOpRef.h"
+#include "varve/Dialect/Varve/Network.h"
 #include "varve/Result.h"
 #include <cstdint>
 #include <map>
@@ -35,6 +36,9 @@ struct ImportedModel {
 /// Fails with everything that is wrong or not supported, a line each.
 Result<ImportedModel> importModel(mlir::MLIRContext &context,
                                   const ImportRequest &request);
+
+/// The model in a file as a part of another program, whose weights are state.
+Result<std::shared_ptr<const Network>> readNetwork(const std::string &path);
 
 } // namespace varve::onnx
 #endif

@@ -106,7 +106,7 @@ const Datum *Scope::find(const std::string &name) const {
 void Importer::error(const std::string &message, bool unsupported) {
   if (errorsEnd || errors.size() == maxErrors)
     return;
-  errors.push_back(request.path + ": error: " + message);
+  errors.push_back({message, unsupported});
   onlyRefusals &= unsupported;
 }
 
@@ -119,14 +119,17 @@ void Importer::error(const Node &node, const std::string &message,
 }
 
 Error Importer::failure() const {
-  return Error{llvm::join(errors, "\n"),
+  std::vector<std::string> lines;
+  for (const Network::Fault &fault : errors)
+    lines.push_back(request.path + ": error: " + fault.message);
+  return Error{llvm::join(lines, "\n"),
                onlyRefusals ? ErrorKind::Unsupported : ErrorKind::Input};
 }
 
 // ---- what is supported ----
 
 const Function *Importer::findFunction(const Node &node) const {
-  for (const Function &function : model.functions)
+  for (const Function &function : model->functions)
     if (function.name == node.op &&
         (function.domain == "ai.onnx" ? "" : function.domain) == node.domain &&
         function.overload == node.overload)
@@ -275,6 +278,9 @@ void Importer::runNode(const Node &node, Scope &scope) {
     arguments.push_back(found ? *found : Datum());
     good &= !arguments.back().is(Datum::Kind::Poison);
   }
+  bool isMain = !scope.outer && scope.depth == 0;
+  if (host && isMain && good)
+    host->enterNode(pathOf(node));
   OpBuilder::InsertPoint place = builder.saveInsertionPoint();
   if (good) {
     std::string name = node.name.empty() && !node.outputs.empty()
@@ -287,6 +293,8 @@ void Importer::runNode(const Node &node, Scope &scope) {
         results.resize(node.outputs.size());
       } else {
         LocBuilder b(loc, builder);
+        if (samples && isMain && node.op == "Reshape" && arguments.size() > 1)
+          arguments[1] = spreadShape(node, arguments, b);
         int64_t opset = scope.opsets->at(node.domain);
         Call call(*this, node, opset, b, std::move(arguments));
         findOperator(node.domain, node.op, opset)->build(call);
@@ -298,6 +306,8 @@ void Importer::runNode(const Node &node, Scope &scope) {
       current = &scope;
     }
   }
+  if (host && isMain && good)
+    host->leaveNode(results.empty() ? Value() : results[0].value);
   for (auto [name, result] : llvm::zip(node.outputs, results)) {
     if (name.empty())
       continue;

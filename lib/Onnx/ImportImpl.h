@@ -6,6 +6,8 @@
 
 #include "Onnx/Import.h"
 #include "Onnx/ImportCall.h"
+#include "Onnx/Parameters.h"
+#include "varve/Dialect/Varve/Network.h"
 #include "varve/Reference/Reference.h"
 
 namespace varve::onnx {
@@ -22,11 +24,22 @@ struct Scope {
   const Datum *find(const std::string &name) const;
 };
 
+/// "[N, 3]", "[?, 3]": a declared shape.
+std::string shapeText(const std::vector<Dim> &shape);
+
 class Importer {
 public:
   Importer(mlir::MLIRContext &context, const ImportRequest &request)
       : context(context), request(request), builder(&context) {}
   Result<ImportedModel> run();
+  /// Builds a part of a model into another program's function; see
+  /// Network::build.
+  std::vector<Network::Fault>
+  runInto(std::shared_ptr<const Model> network,
+          const std::map<std::string, Parameter> &known, NetworkHost &into,
+          const mlir::OpBuilder &at, llvm::ArrayRef<mlir::Value> given,
+          llvm::ArrayRef<std::string> wanted,
+          llvm::SmallVectorImpl<mlir::Value> &results);
 
   /// The value of a tensor if it follows from constants, weights, and inputs
   /// whose values are given; the program is then made for those values.
@@ -47,6 +60,7 @@ public:
   mlir::MLIRContext &context;
 
 private:
+  void checkOpsets();
   bool checkOperators(const std::vector<Node> &nodes, const Opsets &opsets,
                       int depth);
   void checkOperator(const Node &node, const Opsets &opsets, int depth);
@@ -67,6 +81,9 @@ private:
   mlir::Attribute describeOutput(const Datum &datum, const std::string &name);
   mlir::DictionaryAttr tensorInfo(const std::string &name, const char *kind);
   void prune();
+  bool bindValues(llvm::ArrayRef<mlir::Value> given, Scope &scope);
+  Datum spreadShape(const Node &node, const std::vector<Datum> &arguments,
+                    LocBuilder &b);
   void error(const std::string &message, bool unsupported = false);
   void error(const Node &node, const std::string &message,
              bool unsupported = false);
@@ -76,7 +93,7 @@ private:
   const RefTensor *evaluate(mlir::Value value, bool inputs);
 
   const ImportRequest &request;
-  Model model;
+  std::shared_ptr<const Model> model;
   std::map<std::string, HostValue> given; ///< inputs
   mlir::OpBuilder builder;
   mlir::OwningOpRef<mlir::ModuleOp> module;
@@ -85,6 +102,13 @@ private:
   llvm::SmallVector<mlir::Attribute> uses, resultInfo, outputs;
   Values returned;
   const Scope *current = nullptr;
+  /// Where it is built into another program.
+  NetworkHost *host = nullptr;
+  const std::map<std::string, Parameter> *parameters = nullptr;
+  /// A graph made for one sample takes so many; else 0.
+  int64_t samples = 0;
+  /// Names of the main graph that depend on its inputs.
+  std::set<std::string> reached;
 
   /// What block arguments of the function stand for.
   llvm::DenseMap<mlir::Value, const TensorData *> sources;
@@ -99,7 +123,7 @@ private:
   std::map<const Function *, bool> checkedFunctions;
   int64_t nodesRun = 0;
 
-  std::vector<std::string> errors;
+  std::vector<Network::Fault> errors;
   bool errorsEnd = false; ///< nothing that follows is worth saying
   bool onlyRefusals = true;
 };

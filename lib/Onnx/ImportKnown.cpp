@@ -102,6 +102,8 @@ std::optional<RefTensor> Importer::leaf(Value value, bool inputs) {
     return std::nullopt;
   if (input != inputOf.end())
     specialized.insert(input->second);
+  else if (host)
+    host->keep(value);
   return toRef(*source->second, type);
 }
 

@@ -65,6 +65,20 @@ Element elementOf(DType type) {
   return Element::Undefined;
 }
 
+int bitsOf(Element type) {
+  switch (type) {
+  case Element::U4:
+  case Element::I4:
+  case Element::F4E2M1:
+    return 4;
+  case Element::U2:
+  case Element::I2:
+    return 2;
+  default:
+    return int(8 * byteSize(*storageOf(type)) * size_t(partsOf(type)));
+  }
+}
+
 bool isWeight(const TensorData &tensor) {
   // The function's name stands beside those of its state.
   if (!storageOf(tensor.type) || tensor.name.empty() || tensor.name == "infer")
@@ -86,6 +100,7 @@ void hoistConstants(Graph &graph) {
     if (isConstant) {
       TensorData &tensor = *value->second.tensor;
       tensor.name = node.outputs[0];
+      tensor.isConstant = true;
       if (isWeight(tensor)) {
         graph.initializers.push_back(std::move(tensor));
         continue;

@@ -59,6 +59,9 @@ inline int64_t partsOf(Element type) {
   return type == Element::Complex64 || type == Element::Complex128 ? 2 : 1;
 }
 
+/// Bits of one element in packed form, as files have it; of no strings.
+int bitsOf(Element type);
+
 /// A tensor of any type.
 struct TensorData {
   std::string name;
@@ -66,6 +69,7 @@ struct TensorData {
   std::vector<int64_t> dims;
   Tensor value;                     ///< in storage type, unless strings
   std::vector<std::string> strings; ///< if type is String
+  bool isConstant = false;          ///< a node's, not an initializer
 };
 
 /// What a model is given or gives: a tensor, a sequence or an optional.

@@ -20,6 +20,18 @@ void matmul(Call &c) {
     right.push_back(1);
   x = c.reshape(x, left);
   y = c.reshape(y, right);
+  // A matrix on the right is one for all leading axes: they are rows, too.
+  if (right.size() == 2 && left.size() > 2) {
+    Ints result(left.begin(), left.end() - 1);
+    int64_t rows = 1;
+    for (int64_t size : result)
+      rows *= size;
+    x = c.reshape(x, {rows, left.back()});
+    if (!column)
+      result.push_back(right.back());
+    c.give(c.reshape(c.make("matmul", {x, y}), result));
+    return;
+  }
   // Only leading axes broadcast: the last two are made to agree.
   size_t rank = std::max(left.size(), right.size());
   left.insert(left.begin(), rank - left.size(), 1);

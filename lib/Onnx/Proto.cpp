@@ -21,21 +21,6 @@ template <class T, class Range> std::vector<T> listOf(const Range &range) {
   return std::vector<T>(range.begin(), range.end());
 }
 
-/// Bits of one element in packed form.
-int bitsOf(Element type) {
-  switch (type) {
-  case Element::U4:
-  case Element::I4:
-  case Element::F4E2M1:
-    return 4;
-  case Element::U2:
-  case Element::I2:
-    return 2;
-  default:
-    return int(8 * byteSize(*storageOf(type)) * size_t(partsOf(type)));
-  }
-}
-
 /// Elements narrower than a byte, low bits first.
 void unpackBits(const uint8_t *from, Element type, Tensor &to) {
   int bits = bitsOf(type), perByte = 8 / bits;

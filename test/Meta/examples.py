@@ -16,9 +16,11 @@ import tempfile
 TRAIN = {
     "dgl_cnn",
     "fashion_mlp",
+    "fine_tune_onnx",
     "forward_forward_mnist",
     "iris",
     "lenet5",
+    "lora_onnx",
     "mlp_large",
     "mnist_mlp",
     "nokland_mlp_predsim",

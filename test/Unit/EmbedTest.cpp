@@ -19,6 +19,17 @@ TEST(Embed, VersionsAreThoseOfTheHeaders) {
   EXPECT_EQ(compiler->rfind(here.library + " (LLVM ", 0), 0u) << *compiler;
 }
 
+TEST(Embed, ModelWithAnImportIsRefused) {
+  ModelOptions options;
+  options.path = VARVE_EXAMPLES "/fine_tune_onnx.varve";
+  auto model = Model::open(options);
+  ASSERT_TRUE(model);
+  auto session = Session::open(*model, {});
+  ASSERT_FALSE(session);
+  EXPECT_EQ(session.error().kind, ErrorKind::Unsupported);
+  EXPECT_NE(session.error().message.find("`import`"), std::string::npos);
+}
+
 TEST(Embed, WrongModelGivesPlaceLineAndCaret) {
   ModelOptions options;
   options.path = "folder/wrong.varve";

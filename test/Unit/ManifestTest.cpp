@@ -75,6 +75,25 @@ TEST(Manifest, ReadsNamesAndGraph) {
   EXPECT_FALSE(parseManifest(R"({"graph": 3})"));
 }
 
+TEST(Manifest, ReadsUpdatesAndImports) {
+  Manifest manifest = parse(R"({
+    "adapters": [{"weight": "w", "a": "w.lora_a", "b": "w.lora_b",
+                  "scale": 0.5, "transposed": 1}],
+    "frozen": ["w"],
+    "imports": {"files": ["n.onnx"], "prefixes": ["body"],
+                "keys": ["body.w"]}})");
+  ASSERT_EQ(manifest.adapters.size(), 1u);
+  EXPECT_EQ(manifest.adapters[0].b, "w.lora_b");
+  EXPECT_EQ(manifest.adapters[0].scale, 0.5);
+  EXPECT_EQ(manifest.adapters[0].transposed, 1);
+  EXPECT_EQ(manifest.frozen, std::vector<std::string>({"w"}));
+  ASSERT_TRUE(manifest.imports);
+  EXPECT_EQ(manifest.imports->prefixes, std::vector<std::string>({"body"}));
+  EXPECT_EQ(manifest.imports->keys, std::vector<std::string>({"body.w"}));
+  EXPECT_FALSE(parseManifest(R"({"imports": {"files": ["n.onnx"]}})"));
+  EXPECT_FALSE(parseManifest(R"({"adapters": [{"scale": "x"}]})"));
+}
+
 TEST(Manifest, AbsentKeysAreDefaults) {
   Manifest manifest = parse("{}");
   EXPECT_FALSE(manifest.train);

@@ -13,7 +13,7 @@ int runEval(const EvalArgs &args) {
   if (!model)
     return fail(model.error());
   showWarnings(*model);
-  auto loaded = loadWeights(model->program, args.weights);
+  auto loaded = openWeights(model->program, args.weights);
   if (!loaded)
     return fail(loaded.error());
   if (!loaded->extra.empty())

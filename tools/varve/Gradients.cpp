@@ -144,7 +144,7 @@ Status ofModel(const GradientsArgs &args) {
     return model.error();
   showWarnings(*model);
   Program &program = model->program;
-  if (auto loaded = loadWeights(program, args.weights); !loaded)
+  if (auto loaded = openWeights(program, args.weights); !loaded)
     return loaded.error();
   const varve_function_desc &called = *program.find(function, batch);
   if (Status known = checkNames(called, *inputs, VARVE_ARG_INPUT, "input");

@@ -1,5 +1,6 @@
 // What the verbs that run a model share.
 #include "Model.h"
+#include "Networks.h"
 #include "Support/Npy.h"
 #include <charconv>
 #include <cstdio>
@@ -112,6 +113,11 @@ Result<Model> openModel(const ModelArgs &args, const std::string &function,
     return compiled.error();
   if (batch == 0)
     batch = settings.batch.value_or(0);
+  if (isOnnx(args.file) && function != "infer")
+    return Error{fmt::format("'{}' says what to compute, not how to learn or "
+                             "what to measure: that is in a file for --config",
+                             args.file),
+                 ErrorKind::Usage};
   while (true) {
     auto opened = Artifacts::open(
         {args.file, *compiled, "", args.disabledPasses, args.profile});
@@ -124,6 +130,8 @@ Result<Model> openModel(const ModelArgs &args, const std::string &function,
     auto program = Program::open(source, args.threads, {function, {batch}});
     if (!program)
       return program.error();
+    if (Status taken = takeNetworkWeights(args, *program); !taken)
+      return taken.error();
     if ((function == "train_step" || function == "train_batch") &&
         moveUnknownHyper(*program->find(function, batch), args.sets, settings,
                          *compiled))
@@ -131,6 +139,14 @@ Result<Model> openModel(const ModelArgs &args, const std::string &function,
     return Model{std::move(artifacts), std::move(*program),
                  std::move(settings)};
   }
+}
+
+Result<LoadedWeights> openWeights(Program &program, const std::string &file) {
+  if (!file.empty())
+    return loadWeights(program, file);
+  if (Status filled = checkFilled(program); !filled)
+    return filled.error();
+  return LoadedWeights();
 }
 
 Result<DataSource>

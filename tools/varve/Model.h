@@ -6,6 +6,7 @@
 #include "Driver/Artifacts.h"
 #include "Learn/Program.h"
 #include "Learn/Train.h"
+#include "Learn/Weights.h"
 #include "varve/Result.h"
 #include <map>
 #include <memory>
@@ -16,6 +17,8 @@ namespace varve::cli {
 
 struct ModelArgs {
   std::string file;
+  /// The text for a network: then `file` is the text, see takeConfig.
+  std::string config, network;
   std::vector<std::string> sets, disabledPasses;
   int64_t threads = 0;
   bool json = false;
@@ -42,6 +45,10 @@ struct Model {
 /// time is not given to the compiler.
 Result<Model> openModel(const ModelArgs &args, const std::string &function,
                         int64_t batch);
+
+/// Reads the weights in a file. Without one (""), those of imported networks
+/// must be all that there are.
+Result<LoadedWeights> openWeights(Program &program, const std::string &file);
 
 /// Finds the data of a model that has a `train` block. `metadata` is what a
 /// file of weights says of a text's tokenizer.

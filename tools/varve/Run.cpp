@@ -48,8 +48,7 @@ int runRun(const RunArgs &args) {
   if (!model)
     return fail(model.error());
   showWarnings(*model);
-  auto loaded = loadWeights(model->program, args.weights);
-  if (!loaded)
+  if (auto loaded = openWeights(model->program, args.weights); !loaded)
     return fail(loaded.error());
   auto outputs = infer(model->program, views, !args.noPrepare);
   if (!outputs)

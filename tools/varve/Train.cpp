@@ -4,6 +4,7 @@
 #include "Learn/Report.h"
 #include "Learn/Weights.h"
 #include "Model.h"
+#include "Networks.h"
 #include "Support/Safetensors.h"
 #include "TrainReport.h"
 #include "Verbs.h"
@@ -34,9 +35,14 @@ TrainOptions optionsOf(const TrainArgs &args, TrainOptions options) {
   options.partial = args.partial;
   options.names = args.names;
   options.out = args.out;
+  options.merge = args.merge;
   if (options.out.empty())
-    options.out =
-        std::filesystem::path(args.model.file).stem().string() + ".safetensors";
+    options.out = std::filesystem::path(args.model.network.empty()
+                                            ? args.model.file
+                                            : args.model.network)
+                      .stem()
+                      .string() +
+                  ".safetensors";
   options.checkpoint = args.checkpoint;
   options.resume = args.resume;
   options.debugNan = args.debugNan;
@@ -128,6 +134,13 @@ int runTrain(const TrainArgs &args) {
     page.setMemory(std::move(*memory));
   }
   // Better known before hours of training.
+  bool intoNetwork = isOnnx(options.out);
+  std::string out = options.out;
+  if (intoNetwork) {
+    if (Status fits = checkNetworkOut(model->program, out); !fits)
+      return fail(fits.error());
+    options.out.clear();
+  }
   if (Status written = page.write(); !written)
     return fail(written.error());
   auto outcome = train(model->program, *data, test ? &*test : nullptr, options);
@@ -139,6 +152,11 @@ int runTrain(const TrainArgs &args) {
   }
   if (Status written = page.write(outcome->test); !written)
     return fail(written.error());
+  options.out = out;
+  if (intoNetwork && outcome->end != TrainOutcome::End::Interrupted)
+    if (Status written = writeNetwork(args.model, model->program, out);
+        !written)
+      return fail(written.error());
   double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();

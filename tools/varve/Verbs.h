@@ -20,7 +20,7 @@ struct TrainArgs {
   std::optional<int64_t> batch, epochs, seed, checkpointEvery;
   std::optional<std::string> initFrom;
   std::string out, names, checkpoint, report;
-  bool partial = false, resume = false, debugNan = false;
+  bool partial = false, resume = false, debugNan = false, merge = false;
 };
 int runTrain(const TrainArgs &args);
 

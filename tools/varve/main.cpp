@@ -1,5 +1,6 @@
 // The `varve` command: its verbs, their flags and their help.
 #include "Language/Diagnostic.h"
+#include "Networks.h"
 #include "Verbs.h"
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
@@ -78,6 +79,13 @@ void addModelFlags(CLI::App &verb, ModelArgs &args, bool json) {
     verb.add_flag("--json", args.json, "one JSON object a line, for programs");
 }
 
+void addConfigFlag(CLI::App &verb, ModelArgs &args) {
+  verb.add_option("--config", args.config,
+                  "of an ONNX FILE: a text that imports a network, which FILE "
+                  "then is")
+      ->type_name("F.varve");
+}
+
 void addDataFlags(CLI::App &verb, DataArgs &args) {
   verb.add_option("--data", args.data,
                   "a known set, one of its files, or a folder")
@@ -104,8 +112,13 @@ void addTrain(CLI::App &app, std::function<int()> &action) {
       "  varve train mnist_mlp.varve --epochs 3 --set optimizer.lr=0.01\n"
       "  varve train big.varve --checkpoint run1 --checkpoint-every 500\n"
       "  varve train big.varve --checkpoint run1 --resume\n"
+      "  varve train net.onnx --config tune.varve --out tuned.onnx\n"
       "Ctrl-C saves and says where; --resume goes on to the same bits.",
-      [] { return runTrain(args); });
+      [] {
+        takeConfig(args.model);
+        return runTrain(args);
+      });
+  addConfigFlag(*verb, args.model);
   addModelFlags(*verb, args.model, /*json=*/true);
   addDataFlags(*verb, args.data);
   verb->add_option("--epochs", args.epochs, "passes over the data")
@@ -116,8 +129,12 @@ void addTrain(CLI::App &app, std::function<int()> &action) {
   verb->add_option("--seed", args.seed, "of first values and of the order")
       ->type_name("S");
   verb->add_option("--out", args.out,
-                   "weights; else FILE's name in this folder")
-      ->type_name("W.safetensors");
+                   "weights, or the imported network with them; else FILE's "
+                   "name in this folder")
+      ->type_name("W.{safetensors,onnx}");
+  verb->add_flag("--merge", args.merge,
+                 "of low-rank updates: write the matrices with them, not the "
+                 "updates alone");
   verb->add_option("--names", args.names,
                    "write them under the names of this map of the model")
       ->type_name("MAP");
@@ -149,12 +166,16 @@ void addEval(CLI::App &app, std::function<int()> &action) {
       "mnist\n"
       "  varve eval iris.varve --weights iris.safetensors --data other.csv\n"
       "Takes the test samples where the data set has some.",
-      [] { return runEval(args); });
+      [] {
+        takeConfig(args.model);
+        return runEval(args);
+      });
+  addConfigFlag(*verb, args.model);
   addModelFlags(*verb, args.model, /*json=*/true);
   addDataFlags(*verb, args.data);
-  verb->add_option("--weights", args.weights, "the weights to measure")
-      ->type_name("W.safetensors")
-      ->required();
+  verb->add_option("--weights", args.weights,
+                   "the weights to measure; an imported network has its own")
+      ->type_name("W.safetensors");
   verb->add_option("--batch", args.batch, "samples in a step")
       ->type_name("N")
       ->check(CLI::PositiveNumber);
@@ -164,8 +185,9 @@ void addEval(CLI::App &app, std::function<int()> &action) {
 void addValueFlags(CLI::App &verb, const ModelArgs &model, std::string &weights,
                    std::vector<std::string> &inputs, std::string &format,
                    std::string &outputDir) {
-  auto *weightsFlag = verb.add_option("--weights", weights, "the weights")
-                          ->type_name("W.safetensors");
+  verb.add_option("--weights", weights,
+                  "the weights; an imported network has its own")
+      ->type_name("W.safetensors");
   auto *inputsFlag = verb.add_option("--input", inputs, "an input of the model")
                          ->type_name("NAME=x.{npy,pb}")
                          ->take_all()
@@ -176,10 +198,10 @@ void addValueFlags(CLI::App &verb, const ModelArgs &model, std::string &weights,
   verb.add_option("--output-dir", outputDir, "where the files go")
       ->type_name("DIR")
       ->required();
-  verb.parse_complete_callback([&model, weightsFlag, inputsFlag] {
-    for (CLI::Option *option : {weightsFlag, inputsFlag})
-      if (!isOnnx(model.file) && option->count() == 0)
-        throw CLI::RequiredError(option->get_name());
+  verb.parse_complete_callback([&model, inputsFlag] {
+    bool isModel = !isOnnx(model.file) || !model.config.empty();
+    if (isModel && inputsFlag->count() == 0)
+      throw CLI::RequiredError(inputsFlag->get_name());
   });
 }
 
@@ -195,7 +217,11 @@ void addRun(CLI::App &app, std::function<int()> &action) {
       "the model's type\nstraight in. An ONNX model has its weights and takes "
       "whole inputs; a .pb file\nholds a TensorProto, SequenceProto or "
       "OptionalProto.",
-      [] { return runRun(args); });
+      [] {
+        takeConfig(args.model);
+        return runRun(args);
+      });
+  addConfigFlag(*verb, args.model);
   addModelFlags(*verb, args.model, /*json=*/false);
   addValueFlags(*verb, args.model, args.weights, args.inputs, args.format,
                 args.outputDir);
@@ -410,7 +436,11 @@ void addInspect(CLI::App &app, std::function<int()> &action) {
       "  varve inspect mnist_mlp.varve --data mnist --html samples.html\n"
       "Shows parameters by layer, FLOPs of each function, and memory; "
       "with --data,\nsamples as stored and as training sees them.",
-      [] { return args.samples ? runSampleSheet(args) : runInspect(args); });
+      [] {
+        takeConfig(args.model);
+        return args.samples ? runSampleSheet(args) : runInspect(args);
+      });
+  addConfigFlag(*verb, args.model);
   addModelFlags(*verb, args.model, /*json=*/true);
   auto *html = verb->add_option("--html", args.html, "write a page instead")
                    ->type_name("F")

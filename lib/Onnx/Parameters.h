@@ -1,0 +1,24 @@
+// Which weights of a graph are parameters, and what a program calls them.
+#ifndef VARVE_ONNX_PARAMETERS_H
+#define VARVE_ONNX_PARAMETERS_H
+
+#include "Onnx/Model.h"
+
+namespace varve::onnx {
+
+/// The dotted path of a node: "encoder.0.MatMul" for "/encoder/0/MatMul". One
+/// without a name goes by its first output.
+std::string pathOf(const Node &node);
+
+struct Parameter {
+  std::string key; ///< of the program's variable
+  bool learns = false;
+};
+
+/// Of each initializer that is state, by its name. The key is the name, but for
+/// those that PyTorch's exporter has numbered ("onnx::MatMul_14"): they go by
+/// the node that reads them, "encoder.0.weight" for "/encoder/0/MatMul".
+std::map<std::string, Parameter> parametersOf(const Graph &graph);
+
+} // namespace varve::onnx
+#endif
