@@ -16,22 +16,35 @@ namespace varve {
 /// Columns of one panel: two registers of 16.
 constexpr int64_t kPanel = 32;
 
-/// Whether a product's right side is `value`, as it is or cast.
-static bool isRightSide(Value value) {
-  return llvm::any_of(value.getUses(), [](OpOperand &use) {
+namespace {
+/// A product that reads a matrix, and how.
+struct Reading {
+  Operation *product = nullptr;
+  bool transposed = false, right = false;
+};
+} // namespace
+
+/// The first product that reads a value, cast or transposed or as it is.
+static void findFirstReading(Value value, bool transposed, Reading &first) {
+  for (OpOperand &use : value.getUses()) {
     Operation *user = use.getOwner();
-    if (auto cast = dyn_cast<CastOp>(user))
-      return isRightSide(cast);
-    return isa<MatmulOp>(user) && use.getOperandNumber() == 1;
-  });
+    if (isa<CastOp>(user) || (isa<TransposeOp>(user) && !transposed))
+      findFirstReading(user->getResult(0), transposed || isa<TransposeOp>(user),
+                       first);
+    else if (isa<MatmulOp>(user) &&
+             (!first.product ||
+              (user->getBlock() == first.product->getBlock() &&
+               user->isBeforeInBlock(first.product))))
+      first = {user, transposed, use.getOperandNumber() == 1};
+  }
 }
 
+/// Of a matrix's products the first belongs to the forward pass; the gradient of
+/// one by W is one by W transposed.
 static bool isTransposedRightSide(Value parameter) {
-  return llvm::any_of(parameter.getUsers(), [](Operation *user) {
-    if (auto cast = dyn_cast<CastOp>(user))
-      return isTransposedRightSide(cast);
-    return isa<TransposeOp>(user) && isRightSide(user->getResult(0));
-  });
+  Reading first;
+  findFirstReading(parameter, false, first);
+  return first.product && first.transposed && first.right;
 }
 
 /// The axis of the channels that the first convolution by this weight makes, or

@@ -281,6 +281,15 @@ def fine_tuning(t):
                    "w3.safetensors"), [after], 1e-5, "the file written is a model")
 
 
+def validation(t):
+    """Training and evaluation agree about the layout of a matrix that is used
+    as it lies in the file, and of updates."""
+    for name in ("tune", "lora"):
+        t.train(f"{name}.varve", "--set", "validate=0.25", "--set", "batch=6", "--set", "optimizer.lr=0.01", "--out",
+                "v.safetensors")
+    t.expect(True, "with a validation split")
+
+
 def freezing(t):
     t.write("frozen.varve", CONFIG % '  freeze "fc1.*", "bn.*"\n')
     losses = t.train("frozen.varve", "--out", "f.safetensors")
@@ -551,7 +560,7 @@ def refusals(t):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         t = Trials(os.path.abspath(sys.argv[1]), folder)
-        for trial in (fine_tuning, freezing, one_sample, outside, heads, low_rank, own_model,
+        for trial in (fine_tuning, freezing, one_sample, outside, heads, low_rank, validation, own_model,
                       stages, inference, going_on, twice, refusals, other_refusals):
             trial(t)
     print("failures:", t.failures)

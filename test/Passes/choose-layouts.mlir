@@ -60,3 +60,23 @@ varve.program @conv {
     varve.return %y, %z : tensor<2x32x12x12xf32>, tensor<2x8x6x6xf32>
   }
 }
+
+// -----
+
+// The first product reads the matrix as it is: that by its transpose is the
+// gradient, which evaluation lacks.
+// CHECK-LABEL: varve.program @direct
+// CHECK:       varve.state @weight
+// CHECK-NOT:   perm
+// CHECK:       varve.func
+varve.program @direct {
+  varve.state @weight : tensor<16x64xf32> {role = "param"}
+  varve.func @infer(%x: tensor<8x16xf32> {kind = "input", name = "x"})
+      uses(%w = @weight : tensor<16x64xf32>)
+      -> ({kind = "output", name = "y"}, {kind = "output", name = "dx"}) {
+    %y = varve.matmul %x, %w : tensor<8x16xf32>, tensor<16x64xf32> -> tensor<8x64xf32>
+    %wt = varve.transpose %w : tensor<16x64xf32> -> tensor<64x16xf32>
+    %dx = varve.matmul %y, %wt : tensor<8x64xf32>, tensor<64x16xf32> -> tensor<8x16xf32>
+    varve.return %y, %dx : tensor<8x64xf32>, tensor<8x16xf32>
+  }
+}
