@@ -74,10 +74,9 @@ struct Fit {
 };
 
 /// Weights that a file may lack: low-rank updates that begin as they are; and
-/// where the file has those alone, what they stand on (`based`, if it is
-/// there).
+/// where the file has those, what they stand on.
 std::set<std::string> optionalWeights(const Program &program,
-                                      const Safetensors &file, bool &based) {
+                                      const Safetensors &file) {
   const Manifest &manifest = program.manifest();
   std::set<std::string> names;
   bool any = false;
@@ -95,8 +94,6 @@ std::set<std::string> optionalWeights(const Program &program,
       if (index >= 0 && program.artifact().state[index].role == VARVE_RUNNING)
         names.insert(key);
     }
-  for (const std::string &name : names)
-    based &= program.hasBase(name);
   return names;
 }
 
@@ -104,8 +101,10 @@ Fit fitWeights(const Program &program, const Safetensors &file,
                const Manifest::NameMap *map) {
   const varve_artifact &artifact = program.artifact();
   Fit fit;
-  const std::set<std::string> optional =
-      optionalWeights(program, file, fit.based);
+  const std::set<std::string> optional = optionalWeights(program, file);
+  std::set<std::string> updates;
+  for (const Manifest::Adapter &adapter : program.manifest().adapters)
+    updates.insert({adapter.a, adapter.b});
   if (map)
     fit.map = map->name;
   std::set<std::string> taken;
@@ -120,6 +119,8 @@ Fit fitWeights(const Program &program, const Safetensors &file,
     const Tensor *value = file.find(name);
     if (!value && optional.count(state.name)) {
       fit.open = true;
+      fit.based &=
+          updates.count(state.name) || program.hasBase(state.name);
       continue;
     }
     if (!value) {
@@ -204,9 +205,13 @@ std::map<std::string, Tensor> exportWeights(const Program &program,
                                             Updates updates) {
   const varve_artifact &artifact = program.artifact();
   const Manifest &manifest = program.manifest();
+  // What stands still is in the file that it came from, if it came from one.
   std::set<std::string> left;
+  bool isNamed = manifest.train && !manifest.train->initFrom.empty();
   if (!manifest.adapters.empty() && updates == Updates::Alone)
-    left.insert(manifest.frozen.begin(), manifest.frozen.end());
+    for (const std::string &name : manifest.frozen)
+      if (isNamed || program.hasBase(name))
+        left.insert(name);
   std::map<std::string, Tensor> values;
   for (int64_t i = 0; i < artifact.states; ++i) {
     const varve_state_desc &state = artifact.state[i];

@@ -427,6 +427,12 @@ train net {
     t.train("ownlora.varve", "--merge", "--out", "om.safetensors")
     t.near([t.evaluate("own.varve", "--weights", "om.safetensors")], [tuned], 1e-6,
            "merged, it is the model")
+    fresh = rule.replace('  init_from "own.safetensors"\n', "")
+    t.write("fresh.varve", text + TRAIN % "out" + fresh + "}\n")
+    t.train("fresh.varve", "--out", "fresh.safetensors")
+    kept = safetensors(t.path("fresh.safetensors"))
+    t.expect("fc1.weight" in kept, "a frozen matrix that no other file has is written")
+    t.evaluate("fresh.varve", "--weights", "fresh.safetensors")
     t.write("nobase.varve", (text + TRAIN % "out" + rule + "}\n").replace(
         '  init_from "own.safetensors"\n', ""))
     _, said = t.run("eval", "nobase.varve", "--weights", "ol.safetensors", status=1)
