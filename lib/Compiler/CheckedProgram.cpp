@@ -103,8 +103,11 @@ Result<CheckedProgram> CheckedProgram::compile(ModuleOp module,
   }
   // Types as the update leaves them: they go when the program is lowered.
   ProgramOp whole = *declared->getOps<ProgramOp>().begin();
-  for (StateOp state : whole.getOps<StateOp>())
-    p.states.push_back(state.getTensorType());
+  for (StateOp state : whole.getOps<StateOp>()) {
+    RankedTensorType type = state.getTensorType();
+    // Of a window, files and first values are of the whole.
+    p.states.push_back(state.getShape() ? type.clone(*state.getShape()) : type);
+  }
   FuncOp func = *whole.getOps<FuncOp>().begin();
   for (Value v :
        func.getReturn().getValues().take_front(func.getResults().size()))

@@ -120,6 +120,9 @@ private:
   /// Behind the last call of `reaches`, which found no way: puts `to` right
   /// before what `from` leads to.
   void putBefore(unsigned from, unsigned to, bool merged);
+  /// Whether a group reads what another makes through a view. Views stand
+  /// outside of kernels: one kernel of both would wait for itself.
+  bool readsView(unsigned reader, unsigned maker) const;
   /// Makes one group of two, unless a way leads from one to the other through
   /// a third (with `direct`, any way): the kernels would wait for each other.
   bool tryUnite(unsigned into, unsigned other, bool direct);
@@ -271,6 +274,15 @@ void Grouping::orderUpdates() {
   }
 }
 
+bool Grouping::readsView(unsigned reader, unsigned maker) const {
+  return llvm::any_of(groups[reader].ops, [&](Operation *op) {
+    return llvm::any_of(inputsOf(op), [&](Value v) {
+      Operation *view = v.getDefiningOp(), *node = nodeBehind(v);
+      return view && isView(view) && node && groupOf(node) == maker;
+    });
+  });
+}
+
 bool Grouping::tryUnite(unsigned x, unsigned y, bool direct) {
   // A stage computes what is its own when its turn comes, and what is computed
   // again to save memory comes late.
@@ -290,6 +302,8 @@ bool Grouping::tryUnite(unsigned x, unsigned y, bool direct) {
   unsigned from = x, to = y;
   if (rank[from] > rank[to])
     std::swap(from, to);
+  if (readsView(to, from))
+    return false;
   if (reaches(from, to, direct))
     return false;
   putBefore(from, to, /*merged=*/true);

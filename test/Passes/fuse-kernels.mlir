@@ -183,3 +183,24 @@ varve.program @net attributes {train = {parallel}} {
     varve.return %y, %z : tensor<2x4xf32>, tensor<2x6xf32>
   }
 }
+
+// -----
+
+// A kernel does not wait for itself: the sum reads its own operand through a
+// view, which stands outside of kernels.
+// CHECK-LABEL: func.func @through_view
+// CHECK:         %[[A:.*]] = kernel.call @map_4x1
+// CHECK:         %[[V:.*]] = tensor.collapse_shape %[[A]]
+// CHECK:         kernel.call @map_4x1{{.*}} ins(%[[V]], %[[A]] :
+varve.program @net {
+  varve.func @through_view(%x: tensor<4x1xf32> {kind = "input", name = "x"})
+      -> ({kind = "output", name = "y"}) {
+    %a = varve.tanh %x : tensor<4x1xf32>
+    %v = varve.reshape %a {shape = array<i64: 4>} : tensor<4x1xf32> -> tensor<4xf32>
+    %e = varve.exp %v : tensor<4xf32>
+    %b = varve.broadcast %v {axis = array<i64: 0>, shape = array<i64: 4, 1>} : tensor<4xf32> -> tensor<4x1xf32>
+    %s = varve.sin %b : tensor<4x1xf32>
+    %y = varve.add %a, %s : tensor<4x1xf32>
+    varve.return %y : tensor<4x1xf32>
+  }
+}
