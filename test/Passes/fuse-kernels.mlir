@@ -197,10 +197,9 @@ varve.program @net {
       -> ({kind = "output", name = "y"}) {
     %a = varve.tanh %x : tensor<4x1xf32>
     %v = varve.reshape %a {shape = array<i64: 4>} : tensor<4x1xf32> -> tensor<4xf32>
-    %e = varve.exp %v : tensor<4xf32>
     %b = varve.broadcast %v {axis = array<i64: 0>, shape = array<i64: 4, 1>} : tensor<4xf32> -> tensor<4x1xf32>
     %s = varve.sin %b : tensor<4x1xf32>
-    %y = varve.add %a, %s : tensor<4x1xf32>
+    %y = varve.add %s, %a : tensor<4x1xf32>
     varve.return %y : tensor<4x1xf32>
   }
 }
