@@ -376,6 +376,18 @@ varve.program @zeros {
     EXPECT_TRUE(std::signbit(x.f[0]));
 }
 
+TEST_F(Contract, SignOfWhatRoundsToZero) {
+  check(R"(
+varve.program @zeros {
+  varve.func @step(%x: tensor<20xf64> {name = "x", kind = "input"})
+      -> ({name = "a", kind = "output"}) {
+    %a = varve.round %x : tensor<20xf64>
+    varve.return %a : tensor<20xf64>
+  }
+})",
+        -0.3);
+}
+
 // Longer than a chunk of 512 products or 4096 terms, along either axis.
 TEST_F(Contract, LongChains) {
   check(R"(

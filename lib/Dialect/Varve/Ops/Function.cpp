@@ -170,7 +170,8 @@ Value CeilOp::lowerScalar(LocBuilder &b, Values x) {
 RefScalar RoundOp::evaluateScalar(Scalars x) {
   double below = std::floor(x[0].f), rest = x[0].f - below;
   bool up = rest > 0.5 || (rest == 0.5 && std::fmod(below, 2) != 0);
-  return {up ? below + 1 : below, x[0].i};
+  // What rounds to zero keeps its sign.
+  return {std::copysign(up ? below + 1 : below, x[0].f), x[0].i};
 }
 Value RoundOp::lowerScalar(LocBuilder &b, Values x) {
   return isFloat(x[0]) ? Value(math::RoundEvenOp::create(b, x[0])) : x[0];
