@@ -22,9 +22,9 @@ struct GivenInput {
 /// What the artifacts of one program have in common.
 struct CompileOptions {
   std::string path; ///< the model file; stands in diagnostics
-  std::vector<std::string> sets; ///< "KEY=EXPR", later ones win
-  std::string cpu;               ///< empty: this machine's
-  std::vector<std::string> disabledPasses;
+  std::vector<std::string> sets = {}; ///< "KEY=EXPR", later ones win
+  std::string cpu = {};               ///< empty: this machine's
+  std::vector<std::string> disabledPasses = {};
   bool profile = false; ///< counts the time of each kernel
   /// The model, instead of what the file holds.
   std::optional<std::string> text = {};

@@ -262,7 +262,6 @@ void resample(ExportCall &c) {
 
 /// Of mode "nearest".
 void interpolate(ExportCall &c) {
-  auto op = mlir::cast<InterpolateOp>(c.op);
   std::string x = c.in(0);
   ArrayRef<int64_t> from = c.type().getShape(), to = c.resultType().getShape();
   bool whole = true;
