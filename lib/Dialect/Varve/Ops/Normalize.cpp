@@ -53,20 +53,15 @@ static void evaluateSoftmax(const RefTensor &x, RefTensor &y, int64_t axis,
 void SoftmaxOp::evaluate(ArrayRef<RefTensor> x, MutableArrayRef<RefTensor> y) {
   evaluateSoftmax(x[0], y[0], normalAxis(getAxis(), x[0].rank()), false);
 }
-/// y d, and 0 where d is: a row of nothing but -inf is NaN, and no gradient
-/// comes from one that is selected away.
-static Value timesUnless0(LocBuilder &b, Value y, Value d) {
-  Value zero = constantLike(b, d, 0);
-  return select(b, compare(b, d, "eq", zero), zero, mul(b, y, d));
-}
-// dx = y (dy - sum(y dy))
+// dx = y (dy - sum(y dy)). A row of nothing but -inf is NaN; no gradient comes
+// from it, since what is selected away must have none.
 void SoftmaxOp::buildVjp(LocBuilder &b, ArrayRef<Value> dy,
                          MutableArrayRef<Value> dx) {
   Value y = getResult();
+  y = select(b, compare(b, y, "eq", y), y, constantLike(b, y, 0));
   int64_t axis = normalAxis(getAxis(), typeOf(y).getRank());
-  Value total = sum(b, timesUnless0(b, y, dy[0]), {axis});
-  total = expand(b, total, shapeOf(y), {axis});
-  dx[0] = timesUnless0(b, y, sub(b, dy[0], total));
+  Value total = sum(b, mul(b, y, dy[0]), {axis});
+  dx[0] = mul(b, y, sub(b, dy[0], expand(b, total, shapeOf(y), {axis})));
 }
 
 SmallVector<Value> LogSoftmaxOp::lower(LocBuilder &b, ArrayRef<Value> x) {
