@@ -72,7 +72,7 @@ def batch(made, np):
         if kind == "f32":
             data[name] = random.standard_normal(shape).astype(np.float32)
         elif kind == "i64":
-            data[name] = random.integers(1, 30000, shape)
+            data[name] = random.integers(*((0, 2) if name == "segments" else (1, 30000)), shape)
         else:
             data[name] = random.integers(0, shape[1], made.batch)
     return data
