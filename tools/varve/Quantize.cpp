@@ -98,7 +98,7 @@ Result<Values> call(ModelArgs args, const std::string &path,
   return onnxOutputs(*program, std::move(*results));
 }
 
-bool isOfFloats(const HostValue &value) {
+bool isF32(const HostValue &value) {
   return value.kind == HostValue::Kind::Tensor &&
          value.tensor.type == onnx::Element::F32;
 }
@@ -140,7 +140,7 @@ measure(const QuantizeArgs &args, const std::string &folder, onnx::Model model,
       return values.error();
     for (size_t k = own; k < values->size(); ++k) {
       const OnnxValue &each = (*values)[k];
-      if (!isOfFloats(each.value) || !each.value.tensor.value.elements())
+      if (!isF32(each.value) || !each.value.tensor.value.elements())
         continue;
       const Tensor &tensor = each.value.tensor.value;
       auto [low, high] = std::minmax_element(
@@ -231,7 +231,7 @@ Status run(const QuantizeArgs &args) {
       return after.error();
     const Values &outputs = before[size_t(i)];
     for (size_t k = 0; k < outputs.size(); ++k)
-      if (isOfFloats(outputs[k].value))
+      if (isF32(outputs[k].value))
         differences[outputs[k].name].add(outputs[k].value.tensor.value,
                                          (*after)[k].value.tensor.value);
   }
