@@ -230,6 +230,7 @@ llvm::ArrayRef<Operator> classicOperators();
 llvm::ArrayRef<Operator> controlOperators();
 llvm::ArrayRef<Operator> cutOperators();
 llvm::ArrayRef<Operator> firstOperators();
+llvm::ArrayRef<Operator> fourierOperators();
 llvm::ArrayRef<Operator> gatherOperators();
 llvm::ArrayRef<Operator> logicOperators();
 llvm::ArrayRef<Operator> lossOperators();

@@ -18,6 +18,7 @@ std::vector<const Operator *> allOperators() {
            cutOperators,
            elementwiseOperators,
            firstOperators,
+           fourierOperators,
            gatherOperators,
            logicOperators,
            lossOperators,

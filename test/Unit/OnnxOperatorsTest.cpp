@@ -4,6 +4,7 @@
 #include "OnnxNet.h"
 #include "varve/Reference/Reference.h"
 #include <cmath>
+#include <complex>
 
 using namespace varve;
 using namespace varve::test;
@@ -90,8 +91,8 @@ TEST_F(OnnxOperators, WrapsPowersOfIntegers) {
   n.weight(ints("x", {6}, {3, -2, 7, -1, 2, 0})).output("z", {"6"}, 7);
   n.weight(ints("y", {6}, {40, 63, 0, -3, -1, 5}));
   n.node("Pow", {"x", "y"}, {"z"});
-  EXPECT_EQ(value(n).i, (Sizes{int64_t(12157665459056928801ULL), INT64_MIN, 1,
-                               -1, 0, 0}));
+  EXPECT_EQ(value(n).i,
+            (Sizes{int64_t(12157665459056928801ULL), INT64_MIN, 1, -1, 0, 0}));
 }
 
 TEST_F(OnnxOperators, SaysWhichIndexIsOutside) {
@@ -143,18 +144,15 @@ TEST_F(OnnxOperators, ComputesInverseFunctions) {
     double (*want)(double);
     Reals x;
   };
-  Reals some = {-1e30, -30, -2.5, -0.7, -1e-4, 0,
-                             0.3,   0.9, 1.7, 88.9};
+  Reals some = {-1e30, -30, -2.5, -0.7, -1e-4, 0, 0.3, 0.9, 1.7, 88.9};
   Reals unit = {-1, -0.99, -0.5, -1e-5, 0, 0.3, 0.7, 1};
   Reals small = {-89, -3, -0.9, -1e-5, 0, 0.4, 1.1, 89.2};
-  for (const Case &each : {Case{"Atan", std::atan, some},
-                           Case{"Asinh", std::asinh, some},
-                           Case{"Asin", std::asin, unit},
-                           Case{"Acos", std::acos, unit},
-                           Case{"Atanh", std::atanh, unit},
-                           Case{"Sinh", std::sinh, small},
-                           Case{"Cosh", std::cosh, small},
-                           Case{"Acosh", std::acosh, {1, 1.001, 2, 1e30}}}) {
+  for (const Case &each :
+       {Case{"Atan", std::atan, some}, Case{"Asinh", std::asinh, some},
+        Case{"Asin", std::asin, unit}, Case{"Acos", std::acos, unit},
+        Case{"Atanh", std::atanh, unit}, Case{"Sinh", std::sinh, small},
+        Case{"Cosh", std::cosh, small},
+        Case{"Acosh", std::acosh, {1, 1.001, 2, 1e30}}}) {
     Net n(22);
     std::string size = std::to_string(each.x.size());
     n.input("x", {size}).output("y", {size}).node(each.op, {"x"}, {"y"});
@@ -227,6 +225,67 @@ TEST_F(OnnxOperators, InvertsTransforms) {
     ASSERT_EQ(y.shape, (Sizes{1, 5, int64_t(parts)}));
     for (size_t i = 0; i < 5; ++i)
       EXPECT_NEAR(y.f[i * parts], x[i], 1e-6) << i;
+  }
+}
+
+/// Against the sums of the definition: each radix, several of them, primes that
+/// are products with a matrix, of real and complex signals.
+TEST_F(OnnxOperators, TransformsSignalsOfEachLength) {
+  for (size_t size : {1, 2, 3, 4, 8, 10, 11, 13, 17, 36, 38, 60, 64})
+    for (size_t parts : {1, 2}) {
+      Reals x(2 * size * parts);
+      for (size_t i = 0; i < x.size(); ++i)
+        x[i] = std::sin(double(i * i)) + 0.25;
+      Net n = net(20);
+      std::string sizeText = std::to_string(size);
+      n.input("x", {"2", sizeText, std::to_string(parts)});
+      n.output("y", {"2", sizeText, "2"}).node("DFT", {"x"}, {"y"});
+      Reals y = value(n, {x}).f;
+      for (size_t row = 0; row < 2; ++row)
+        for (size_t k = 0; k < size; ++k) {
+          std::complex<double> want = 0;
+          for (size_t i = 0; i < size; ++i) {
+            size_t at = (row * size + i) * parts;
+            want += std::complex(x[at], parts == 2 ? x[at + 1] : 0) *
+                    std::polar(1.0, -2 * M_PI * double(i * k) / double(size));
+          }
+          size_t at = 2 * (row * size + k);
+          EXPECT_NEAR(y[at], want.real(), 2e-6 * double(size)) << size;
+          EXPECT_NEAR(y[at + 1], want.imag(), 2e-6 * double(size)) << size;
+        }
+    }
+}
+
+/// A shorter signal is followed by zeros, of a longer one the first part
+/// counts.
+TEST_F(OnnxOperators, TransformsToTheLengthGiven) {
+  Reals x = {1, -2, 0.5, 3};
+  for (int64_t length : {3, 6}) {
+    Net n = net(20);
+    n.input("x", {"1", "4", "1"}).output("y", {"1", "N", "2"});
+    n.weight(ints("n", {}, {length}));
+    n.node("DFT", {"x", "n"}, {"y"}).with("onesided", 1);
+    RefTensor y = value(n, {x});
+    ASSERT_EQ(y.shape, (Sizes{1, length / 2 + 1, 2}));
+    for (size_t k = 0; k < y.f.size() / 2; ++k) {
+      std::complex<double> want = 0;
+      for (int64_t i = 0; i < std::min<int64_t>(length, 4); ++i)
+        want += x[size_t(i)] * std::polar(1.0, -2 * M_PI * double(k) *
+                                                   double(i) / double(length));
+      EXPECT_NEAR(y.f[2 * k], want.real(), 1e-5);
+      EXPECT_NEAR(y.f[2 * k + 1], want.imag(), 1e-5);
+    }
+  }
+}
+
+TEST_F(OnnxOperators, RefusesTransformsThatTakeTooMuch) {
+  // Prime and too long for a matrix; too long.
+  for (const char *size : {"4099", "2097152"}) {
+    Net n = net(20);
+    n.input("x", {"1", size, "1"}).output("y", {"1", size, "2"});
+    n.node("DFT", {"x"}, {"y"});
+    EXPECT_EQ(failure(n),
+              "a transform of " + std::string(size) + " is not supported");
   }
 }
 
