@@ -1,10 +1,88 @@
-// Steps of optimizers, of the preview of training.
-#include "Onnx/ImportCall.h"
+// The preview of training: gradients, and steps of optimizers.
+#include "Onnx/ImportImpl.h"
+#include "Transforms/Values.h"
+#include "varve/Transforms/Differentiate.h"
+#include "llvm/ADT/SetVector.h"
 
 using namespace mlir;
 
 namespace varve::onnx {
 namespace {
+
+// ---- gradients ----
+
+/// A tensor of floats of the graph, by its name.
+Value named(Call &c, const std::string &name) {
+  const Datum *found = c.importer.scope().find(name);
+  if (!found)
+    c.fail("no earlier node gives '" + name + "'");
+  if (!found->is(Datum::Kind::Tensor) ||
+      !isa<FloatType>(typeOf(found->value).getElementType()))
+    c.fail("'" + name + "' is " + describe(*found) +
+           ", not a tensor of floats");
+  return found->value;
+}
+
+/// Inputs stand for the tensors that `xs` and `zs` name. Others in their place
+/// would be another run of the graph.
+SmallVector<Value> givenFor(Call &c, const std::vector<std::string> &names,
+                            size_t first) {
+  SmallVector<Value> values;
+  for (auto [i, name] : llvm::enumerate(names)) {
+    values.push_back(named(c, name));
+    if (first + i >= c.inputs() || c.in(first + i) != values.back())
+      c.refuse("an input other than '" + name +
+               "' in its place is not "
+               "supported");
+  }
+  return values;
+}
+
+/// Whether `value` was computed from one of `from`.
+bool dependsOn(Value value, const SmallVector<Value> &from) {
+  llvm::SetVector<Value> seen;
+  seen.insert(value);
+  for (size_t i = 0; i < seen.size(); ++i) {
+    if (llvm::is_contained(from, seen[i]))
+      return true;
+    if (Operation *op = seen[i].getDefiningOp())
+      for (Value each : inputsOf(op))
+        seen.insert(each);
+  }
+  return false;
+}
+
+/// Of the sum of y by each of xs, while zs stay what they are.
+void gradient(Call &c) {
+  auto xs = c.texts("xs"), zs = c.texts("zs");
+  if (!xs || xs->empty())
+    c.fail("attribute 'xs' is missing");
+  Value y = named(c, c.text("y"));
+  SmallVector<Value> by = givenFor(c, *xs, 0);
+  for (Value z :
+       givenFor(c, zs.value_or(std::vector<std::string>()), xs->size()))
+    if (dependsOn(z, by))
+      c.refuse("a constant of 'zs' that depends on 'xs' is not supported");
+  Block *here = c.b.getInsertionBlock();
+  for (Value v : llvm::concat<Value>(by, MutableArrayRef(y)))
+    if (v.getParentBlock() != here)
+      c.refuse("a gradient inside a branch or loop by what is outside is not "
+               "supported");
+  std::string said;
+  ScopedDiagnosticHandler handler(c.b.getContext(),
+                                  [&](Diagnostic &diagnostic) {
+                                    if (said.empty())
+                                      said = diagnostic.str();
+                                    return success();
+                                  });
+  auto gradients = buildGradients(c.b, y, constantLike(c.b, y, 1), by);
+  if (failed(gradients))
+    c.refuse(said);
+  for (auto [x, each] : llvm::zip(by, *gradients))
+    c.give(each ? each : constantLike(c.b, x, 0));
+}
+
+// ---- optimizers ----
 
 /// The tensors of one parameter: itself, its gradient, what is carried along.
 struct Step {
@@ -116,6 +194,7 @@ ArrayRef<Operator> optimizerOperators() {
   static constexpr Operator entries[] = {
       {"Adagrad", 1, adagrad, domain},
       {"Adam", 1, adam, domain},
+      {"Gradient", 1, gradient, domain},
       {"Momentum", 1, momentum, domain},
   };
   return entries;

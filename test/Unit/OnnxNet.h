@@ -123,6 +123,14 @@ struct Net {
     attribute->set_s(value);
     return *this;
   }
+  Net &with(const std::string &name, const Strings &values) {
+    auto *attribute = last->add_attribute();
+    attribute->set_name(name);
+    attribute->set_type(8);
+    for (const std::string &value : values)
+      attribute->add_strings(value);
+    return *this;
+  }
   std::string write() const {
     std::string path = scratch() + "/net.onnx";
     writeBytes(path, model.SerializeAsString());

@@ -450,4 +450,59 @@ TEST_F(OnnxOperators, RefusesWindowsThatAreTooLong) {
             "windows over more than 67108864 places are not supported");
 }
 
+/// A model with the operators of the preview of training.
+Net training() {
+  Net n = net(12);
+  auto *preview = n.model.add_opset_import();
+  preview->set_domain("ai.onnx.preview.training");
+  preview->set_version(1);
+  return n;
+}
+
+Net &gradient(Net &n, const Strings &given, const std::string &result) {
+  n.node("Gradient", given, {result});
+  auto *nodes = n.model.mutable_graph()->mutable_node();
+  nodes->rbegin()->set_domain("ai.onnx.preview.training");
+  return n;
+}
+
+/// y = sum of x^3 z: by x 3 x^2 z; that once more, 6 x z.
+TEST_F(OnnxOperators, DifferentiatesByAnOperator) {
+  for (bool isSecond : {false, true}) {
+    Net n = training();
+    n.input("x", {"3"}).input("z", {"3"});
+    n.output(isSecond ? "ddx" : "dx", {"3"});
+    n.node("Mul", {"x", "x"}, {"square"})
+        .node("Mul", {"square", "x"}, {"cube"});
+    n.node("Mul", {"cube", "z"}, {"y"});
+    gradient(n, {"x", "z"}, "dx").with("xs", Strings{"x"});
+    n.with("zs", Strings{"z"}).with("y", "y");
+    if (isSecond)
+      gradient(n, {"x"}, "ddx").with("xs", Strings{"x"}).with("y", "dx");
+    Reals x = {1, -2, 0.5}, z = {3, 0.25, -7}, y = value(n, {x, z}).f;
+    for (size_t i = 0; i < 3; ++i)
+      EXPECT_NEAR(y[i], isSecond ? 6 * x[i] * z[i] : 3 * x[i] * x[i] * z[i],
+                  1e-5);
+  }
+}
+
+TEST_F(OnnxOperators, RefusesGradientsOfAnotherRun) {
+  auto said = [&](const Strings &given, const Strings &constants,
+                  const char *y) {
+    Net n = training();
+    n.input("x", {"3"}).input("z", {"3"}).output("dx", {"3"});
+    n.node("Exp", {"x"}, {"e"}).node("Mul", {"e", "z"}, {"y"});
+    gradient(n, given, "dx").with("xs", Strings{"x"}).with("y", y);
+    if (!constants.empty())
+      n.with("zs", constants);
+    return failure(n);
+  };
+  EXPECT_EQ(said({"z"}, {}, "y"),
+            "an input other than 'x' in its place is not supported");
+  EXPECT_EQ(said({"x", "e"}, {"e"}, "y"),
+            "a constant of 'zs' that depends on 'xs' is not supported");
+  EXPECT_EQ(said({"x"}, {}, "w"), "no earlier node gives 'w'");
+  EXPECT_EQ(said({"x"}, {}, "y"), "");
+}
+
 } // namespace
