@@ -5,14 +5,15 @@ Rounds of all programs in turn, medians over rounds.
 
   networks.py --varve build/bin/varve --scripts PEERS --environments ENVS
               --models ONNX [--rounds 3] [--threads 1,2] [--only bert,gpt2]
+              [--tables inference,training]
 
 PEERS holds torch_peer.py, onnxruntime_peer.py and openvino_peer.py, which print
 one line of fields parted by tabs, the fourth the median in ms; ENVS a virtual
 environment for each; ONNX the files that PEERS/export_onnx.py writes. A peer
 without an environment is left out. Training takes the networks of
 test/EndToEnd/reference_networks.py: images of 224x224, 8 of them, or 2 sequences
-of 128 tokens. Prints two tables in Markdown; every process is pinned to its
-first CPUs.
+of 128 tokens; the Python that runs it has what that test needs. Prints tables in
+Markdown; every process is pinned to its first CPUs.
 """
 
 import argparse
@@ -146,10 +147,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", default="1,2")
     parser.add_argument("--only")
+    parser.add_argument("--tables", default="inference,training")
     options = parser.parse_args()
     options.varve = os.path.abspath(options.varve)
-    table(options, "Inference, batch 1", INFERENCE, PEERS, inference)
-    table(options, "Training step", TRAINING, ["torch"], training)
+    if "inference" in options.tables:
+        table(options, "Inference, batch 1", INFERENCE, PEERS, inference)
+    if "training" in options.tables:
+        table(options, "Training step", TRAINING, ["torch"], training)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 // Kernels without a root: a nest over the outs, 16 elements at a time along the
 // dimension that is contiguous in memory.
 #include "Nest.h"
+#include "Sections.h"
 
 using namespace mlir;
 
@@ -28,16 +29,28 @@ LogicalResult expandElementwise(KernelBody &body) {
     shape[lane] = elements;
   }
 
-  Nest nest(body, shape);
+  int64_t unroll = kLongTurn / std::max<int64_t>(body.epilogueSize(), 4);
   AffineMap all = body.b.getMultiDimIdentityMap(shape.size());
-  for (Value out : outs)
-    nest.addAccess(body.bufferOf(out)->layout, all);
-  for (Value v : body.def.getYielded())
-    nest.addReads(v, all);
   SmallVector<unsigned> dims(shape.size());
   std::iota(dims.begin(), dims.end(), 0);
-  int64_t unroll = kLongTurn / std::max<int64_t>(body.epilogueSize(), 4);
-  nest.run(dims, lane, unroll, [&](const Position &p) { body.storeYields(p); });
+  Sections sections(body, shape, lane);
+  SmallVector<int64_t> part(shape);
+  for (size_t i = 0; i + 1 < sections.bounds.size(); ++i) {
+    int64_t begin = sections.bounds[i];
+    if (!part.empty())
+      part[sections.dim] = sections.bounds[i + 1] - begin;
+    body.setEqual(sections.equalsIn(i));
+    Nest nest(body, part);
+    for (Value out : outs)
+      nest.addAccess(body.bufferOf(out)->layout, all);
+    for (Value v : body.def.getYielded())
+      nest.addReads(v, all);
+    nest.run(dims, lane, unroll, [&](Position p) {
+      if (begin)
+        p.at[sections.dim] = p.at[sections.dim] + begin;
+      body.storeYields(p);
+    });
+  }
   return success();
 }
 

@@ -156,6 +156,7 @@ Value KernelBody::materialize(const Index &i, const Position &p) {
 }
 
 std::optional<Index> KernelBody::affineIn(Frame &f, Value v) {
+  v = resolve(v);
   APInt c;
   if (matchPattern(v, m_ConstantInt(&c)))
     return Index::of(c.getSExtValue());
@@ -217,6 +218,7 @@ KernelBody::scalarsWith(GenericOp g, const Position &p,
 }
 
 Value KernelBody::valueIn(Frame &f, Value v) {
+  v = resolve(v);
   if (Value r = f.values.lookup(v))
     return r;
   auto make = [&]() -> Value {

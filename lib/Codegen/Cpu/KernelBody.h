@@ -66,6 +66,11 @@ public:
               llvm::ArrayRef<std::pair<Value, Value>> known);
   /// `tensor` is known at the position that is looked at next (the root).
   void know(Value tensor, Value v) { known[tensor] = v; }
+  /// Values of the bodies that are others wherever is looked from now on.
+  void setEqual(llvm::DenseMap<Value, Value> values) {
+    equal = std::move(values);
+    newPoint();
+  }
   /// Stores what the kernel yields at p, an element of the outs.
   void storeYields(const Position &p);
   /// Asks the cache for what the epilogue reads and writes at p, an element of
@@ -127,6 +132,12 @@ private:
     Position at;
     llvm::DenseMap<Value, Value> values;
   };
+  /// What stands for v where something else equals it.
+  Value resolve(Value v) const {
+    while (Value other = equal.lookup(v))
+      v = other;
+    return v;
+  }
   Frame &frameAt(GenericOp g, const Position &p);
   Value valueIn(Frame &f, Value v);
   std::optional<Index> affineIn(Frame &f, Value v);
@@ -154,6 +165,7 @@ private:
   llvm::DenseMap<Value, Buffer> buffers;
   llvm::DenseMap<Value, Value> scalars; // outside, and scalar arguments
   llvm::DenseMap<Value, Value> known;
+  llvm::DenseMap<Value, Value> equal;
   llvm::SmallVector<std::tuple<Value, Position, Value>> tensorMemo;
   llvm::SmallVector<
       std::pair<llvm::SmallVector<std::pair<Value, int64_t>, 2>, Value>>
