@@ -4,6 +4,7 @@
 // that only looks back does not see.
 #include "Learn/Generate.h"
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <fmt/format.h>
 #include <optional>
@@ -209,6 +210,17 @@ Result<const float *> Sequence::next(const std::vector<int32_t> &all,
   return one->next(all.data() + all.size() - count, count);
 }
 
+/// Whether softmax of the logits is a distribution.
+bool canDraw(const float *logits, int64_t count) {
+  float largest = -INFINITY;
+  for (int64_t i = 0; i < count; ++i) {
+    if (std::isnan(logits[i]))
+      return false;
+    largest = std::max(largest, logits[i]);
+  }
+  return std::isfinite(largest);
+}
+
 } // namespace
 
 Result<std::vector<int32_t>> generate(Program &program,
@@ -232,6 +244,9 @@ Result<std::vector<int32_t>> generate(Program &program,
                                "tells apart",
                                token, sequence.vocabulary())};
 
+  int64_t tokens = sequence.vocabulary();
+  if (options.tokens >= 0)
+    tokens = std::min(tokens, options.tokens);
   std::vector<int32_t> all = prompt;
   Sampler sampler(options.sampling);
   size_t read = 0;
@@ -240,7 +255,11 @@ Result<std::vector<int32_t>> generate(Program &program,
     if (!logits)
       return logits.error();
     read = all.size();
-    int32_t token = sampler.draw(*logits, sequence.vocabulary(),
+    if (!canDraw(*logits, tokens))
+      return Error{fmt::format("no token can be drawn behind {}: the logits "
+                               "'{}' are not finite",
+                               all.size(), names->output)};
+    int32_t token = sampler.draw(*logits, tokens,
                                  samplingNumber(options.seed, uint64_t(i)));
     if (token == options.end)
       break;

@@ -2,6 +2,7 @@
 // the real compiler.
 #include "CommandLine.h"
 #include "Support/Safetensors.h"
+#include <cmath>
 #include <gtest/gtest.h>
 
 using namespace varve;
@@ -135,12 +136,52 @@ TEST_F(Writing, SaysWhatIsWrong) {
                   weights),
             1);
   EXPECT_EQ(err, "varve: error: the writer sees at most 64 tokens\n");
+  for (const char *flag : {"--temperature nan", "--top-p nan",
+                           "--temperature inf", "--top-p 1.5", "--top-k -1"})
+    EXPECT_EQ(varve(std::string("generate plain.varve --prompt to ") + flag +
+                    weights),
+              64)
+        << flag;
   // Another text's characters are not those of the weights.
   folder.write("other.txt", std::string(400, 'x'));
   EXPECT_EQ(varve("eval plain.varve --data other.txt" + weights), 1);
   EXPECT_NE(err.find("other.txt: line 1, column 1: 'x'"), std::string::npos)
       << err;
   EXPECT_EQ(varve("eval plain.varve --data hamlet.txt" + weights), 0) << err;
+}
+
+// A vocabulary may be padded to a round size in the model.
+TEST_F(Writing, DrawsTokensOfTheTokenizerAlone) {
+  ASSERT_EQ(varve("train plain.varve --set model.letters=300 --epochs 1 "
+                  "--out w.safetensors"),
+            0)
+      << err;
+  std::string text = written("plain.varve --set model.letters=300 --prompt to "
+                             "--temperature 100 --max-tokens 40");
+  EXPECT_EQ(text.size(), 2u + 40 + 1);
+  EXPECT_EQ(text.find_first_not_of("\n ,.?abehinorstw"), std::string::npos)
+      << text;
+}
+
+TEST_F(Writing, LogitsThatAreNotFiniteEndTheText) {
+  ASSERT_EQ(varve("train plain.varve --epochs 1 --out w.safetensors"), 0)
+      << err;
+  auto weights = readSafetensors(folder / "w.safetensors");
+  ASSERT_TRUE(weights);
+  std::vector<SafetensorsEntry> entries;
+  for (auto &[name, tensor] : weights->tensors) {
+    if (name == "head.bias")
+      tensor.as<float>()[3] = NAN;
+    entries.push_back({name, tensor.type, tensor.shape, tensor.data.data()});
+  }
+  ASSERT_TRUE(
+      writeSafetensors(folder / "w.safetensors", entries, weights->metadata));
+  EXPECT_EQ(varve("generate plain.varve --prompt to --weights w.safetensors"),
+            1);
+  EXPECT_NE(err.find("varve: error: no token can be drawn behind 2: the logits "
+                     "'logits' are not finite\n"),
+            std::string::npos)
+      << err;
 }
 
 } // namespace

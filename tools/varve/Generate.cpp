@@ -99,6 +99,7 @@ int runGenerate(const GenerateArgs &args) {
   if (Status cut = (*tokenizer)->encode(args.prompt, prompt); !cut)
     return fail({"--prompt: " + cut.error().message, cut.error().kind});
   GenerateOptions options = optionsOf(args, *program.manifest().generate);
+  options.tokens = (*tokenizer)->size();
   GrowingText text(**tokenizer, prompt);
   if (!args.model.json) {
     text.show(false);

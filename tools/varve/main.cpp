@@ -6,7 +6,9 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <fmt/format.h>
 #include <functional>
@@ -259,6 +261,12 @@ std::string isStep(const std::string &function) {
   return is ? "" : function + " is no " + prefix + "STAGE";
 }
 
+/// A validator: ranges let NaN through.
+std::string isFinite(const std::string &number) {
+  bool is = std::isfinite(std::strtod(number.c_str(), nullptr));
+  return is ? "" : number + " is no finite number";
+}
+
 void addGenerate(CLI::App &app, std::function<int()> &action) {
   static GenerateArgs args;
   CLI::App *verb = addVerb(
@@ -287,7 +295,8 @@ void addGenerate(CLI::App &app, std::function<int()> &action) {
   verb->add_option("--temperature", args.temperature,
                    "divides the logits; 0: always the likeliest token")
       ->type_name("T")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::NonNegativeNumber)
+      ->check(isFinite);
   verb->add_option("--top-k", args.topK,
                    "only of the K likeliest tokens; 0: of all")
       ->type_name("K")
@@ -296,7 +305,8 @@ void addGenerate(CLI::App &app, std::function<int()> &action) {
                    "only of the likeliest tokens that have this much "
                    "probability together")
       ->type_name("P")
-      ->check(CLI::Range(0.0, 1.0));
+      ->check(CLI::Range(0.0, 1.0))
+      ->check(isFinite);
   verb->add_option("--seed", args.seed, "of the draws")->type_name("S");
 }
 
