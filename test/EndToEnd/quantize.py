@@ -6,12 +6,14 @@ its operators in double; and what is refused.
 """
 
 import json
+import math
 import os
 import random
 import subprocess
 import sys
 import tempfile
 
+import onnx_file
 from gradients import read_npy, write_npy, write_weights
 
 MODEL = """model net(x: f32[N, 3]) -> y: f32[N, 2] {
@@ -47,6 +49,16 @@ def layer(inputs, weight, bias, coded=lambda row: row):
 
 def relu(values):
     return [max(x, 0) for x in values]
+
+
+def open_model(path):
+    """y = x w for any number of samples."""
+    with open(path, "wb") as file:
+        file.write(onnx_file.model(
+            [onnx_file.node("MatMul", ["x", "w"], ["y"])],
+            [onnx_file.tensor("w", [3, 2], [1, 1, 1, 1, 1, 1])],
+            [onnx_file.value_info("x", ["N", 3])],
+            [onnx_file.value_info("y", ["N", 2])]))
 
 
 def main():
@@ -94,6 +106,23 @@ def main():
              status=1, words="no input 'z'; it has: x")
         call("quantize", "net.onnx", "--input", "x=odd.npy", "-o", "q.onnx",
              status=1, words="7 samples, which is no multiple of the 4")
+        # Any number of samples where the model takes any: calls of 16, 16, 3.
+        open_model("open.onnx")
+        x = [draw.uniform(0, 1) for _ in range(35 * 3)]
+        x[-1] = 8
+        write_npy("x.npy", "f4", (35, 3), x)
+        out = call("quantize", "open.onnx", "--input", "x=x.npy", "-o", "q.onnx")
+        if "of 35 rows" not in out:
+            sys.exit(out)
+        write_npy("x.npy", "f4", (1, 3), [8, 0, 0])
+        call("run", "q.onnx", "--input", "x=x.npy", "--output-dir", "out")
+        if abs(read_npy("out/y.npy")[0] - 8) > 0.01:
+            sys.exit("the last sample was not measured")
+        write_npy("x.npy", "f4", (2, 3), [1, math.nan, 2, 3, 4, 5])
+        call("quantize", "open.onnx", "--input", "x=x.npy", "-o", "no.onnx",
+             status=1, words="is not finite on these samples")
+        if os.path.exists("no.onnx"):
+            sys.exit("no.onnx was written")
     print("all fine")
 
 

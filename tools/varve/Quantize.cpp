@@ -20,7 +20,8 @@ using Values = std::vector<OnnxValue>;
 /// Samples in a call where the model leaves their number open.
 constexpr int64_t samplesInCall = 16;
 
-/// The inputs of one call after the other: rows [i n, (i + 1) n) of each.
+/// The inputs of one call after the other: rows [i n, (i + 1) n) of each. Where
+/// the model leaves their number open, the last call may have fewer.
 class Calls {
 public:
   static Result<Calls> make(Values samples, const onnx::Graph &graph) {
@@ -31,18 +32,20 @@ public:
           tensor.type == onnx::Element::String || tensor.dims.empty())
         return Error{fmt::format("input '{}' has no first axis of samples",
                                  sample.name)};
-      int64_t n = rowsOf(sample.name, graph);
-      if (n < 0)
-        n = std::min(samplesInCall, tensor.dims[0]);
-      if (n == 0 || tensor.dims[0] == 0 || tensor.dims[0] % n != 0)
+      int64_t all = tensor.dims[0], n = rowsOf(sample.name, graph);
+      bool isOpen = n <= 0;
+      if (isOpen)
+        n = std::min(samplesInCall, all);
+      if (all == 0 || (!isOpen && all % n != 0))
         return Error{fmt::format("input '{}' has {} samples, which is no "
                                  "multiple of the {} that a call takes",
-                                 sample.name, tensor.dims[0], n)};
-      if (!calls.rows.empty() && tensor.dims[0] / n != calls.count)
+                                 sample.name, all, std::max<int64_t>(n, 1))};
+      int64_t count = (all + n - 1) / n; // the last call may have fewer
+      if (!calls.rows.empty() && count != calls.count)
         return Error{fmt::format("input '{}' is for {} calls, those before for "
                                  "{}",
-                                 sample.name, tensor.dims[0] / n, calls.count)};
-      calls.count = tensor.dims[0] / n;
+                                 sample.name, count, calls.count)};
+      calls.count = count;
       calls.rows.push_back(n);
     }
     calls.samples = std::move(samples);
@@ -59,13 +62,14 @@ public:
       tensor.name = all.name;
       tensor.type = all.type;
       tensor.dims = all.dims;
-      tensor.dims[0] = rows[i];
+      int64_t begin = call * rows[i];
+      tensor.dims[0] = std::min(rows[i], all.dims[0] - begin);
       std::vector<int64_t> shape = all.value.shape;
-      shape[0] = rows[i];
+      shape[0] = tensor.dims[0];
       tensor.value = Tensor(all.value.type, std::move(shape));
-      size_t bytes = tensor.value.data.size();
-      std::copy_n(all.value.data.begin() + ptrdiff_t(bytes) * call, bytes,
-                  tensor.value.data.begin());
+      auto row = ptrdiff_t(all.value.data.size()) / all.dims[0];
+      std::copy_n(all.value.data.begin() + row * begin,
+                  tensor.value.data.size(), tensor.value.data.begin());
       part.push_back({samples[i].name, HostValue::of(std::move(tensor))});
     }
     return part;
@@ -143,9 +147,9 @@ measure(const QuantizeArgs &args, const std::string &folder, onnx::Model model,
       if (!isF32(each.value) || !each.value.tensor.value.elements())
         continue;
       const Tensor &tensor = each.value.tensor.value;
-      auto [low, high] = std::minmax_element(
-          tensor.as<float>(), tensor.as<float>() + tensor.elements());
-      if (!std::isfinite(*low) || !std::isfinite(*high))
+      const float *begin = tensor.as<float>(), *end = begin + tensor.elements();
+      auto [low, high] = std::minmax_element(begin, end);
+      if (!std::all_of(begin, end, [](float x) { return std::isfinite(x); }))
         return Error{fmt::format("tensor '{}' is not finite on these samples",
                                  each.name)};
       auto [place, isNew] =
