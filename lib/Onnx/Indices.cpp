@@ -82,14 +82,34 @@ Value placesOf(Call &c, Value index, ArrayRef<int64_t> sizes) {
 
 // ---- scatter ----
 
-/// Where a row of y goes, its number from 1 on is put; each row of the result
-/// then reads its own. Rows named twice, which ONNX leaves open, get one of y.
-static Value replaceRows(Call &c, Value x, Value index, Value y) {
-  Ints rows = {shapeOf(x)[0]}, count = {shapeOf(index)[0]};
-  Value numbers = indicesAlong(c, count, 0);
+/// For each of `rows` places the number, from 1 on, of the last index that names
+/// it; 0 where none does.
+static Value lastIndices(Call &c, Value index, int64_t rows) {
+  int64_t count = shapeOf(index)[0];
+  if (const RefTensor *known = c.importer.knownConstant(index)) {
+    RefTensor last(c.b.getI64Type(), {rows});
+    for (int64_t e = 0; e < count; ++e)
+      if (int64_t place = known->i[size_t(e)]; place >= 0 && place < rows)
+        last.i[size_t(place)] = e + 1;
+    return c.constant(last);
+  }
+  Value numbers = indicesAlong(c, {count, 1}, 0);
   numbers = add(c.b, numbers, constantLike(c.b, numbers, 1));
+  auto put = [](LocBuilder &b, ArrayRef<Value> at) -> SmallVector<Value> {
+    return {DynamicUpdateSliceOp::create(b, at[0], at[2], at[1], 0)};
+  };
+  Value none = c.splat(c.b.getI64Type(), 0, {rows});
+  auto scan = buildScan(c.b, count, none, {index, numbers}, {0, 0}, {}, {}, put);
+  return scan->getResult(0);
+}
+
+/// Each row of the result reads its own: of y, or of x where none comes. ONNX
+/// leaves open what a row is that is named twice; ONNX Runtime takes the last,
+/// and files that PyTorch wrote count on it.
+static Value replaceRows(Call &c, Value x, Value index, Value y) {
+  Ints rows = {shapeOf(x)[0]};
   Value none = c.splat(c.b.getI64Type(), 0, rows);
-  Value from = c.make("scatter_add", {none, index, numbers}, {{"axis", 0}});
+  Value from = lastIndices(c, index, rows[0]);
   Value is = compare(c.b, from, "gt", none);
   from = sub(c.b, from, c.splat(c.b.getI64Type(), 1, rows));
   Value moved = c.make("gather", {y, from}, {{"axis", 0}});

@@ -111,6 +111,20 @@ TEST_F(OnnxOperators, JoinsRowsThatAreNamedTwice) {
   EXPECT_EQ(value(n).i, (Sizes{0, 18, 30, 84}));
 }
 
+// As ONNX Runtime does: PyTorch writes index_add with such indices.
+TEST_F(OnnxOperators, PutsTheLastOfRowsThatAreNamedTwice) {
+  Net n = net();
+  n.weight(floats("x", {4}, {1, 2, 3, 4})).output("z", {"4"});
+  n.weight(floats("y", {4}, {5, 6, 7, 8}));
+  Net known = n, given = n;
+  known.weight(ints("i", {4, 1}, {1, 1, 3, -3}));
+  known.node("ScatterND", {"x", "i", "y"}, {"z"});
+  EXPECT_EQ(value(known).f, (Reals{1, 8, 3, 7}));
+  given.input("at", {"4"}).node("Cast", {"at"}, {"i"}).with("to", 7);
+  given.node("ScatterElements", {"x", "i", "y"}, {"z"});
+  EXPECT_EQ(value(given, {{1, 1, 3, -3}}).f, (Reals{1, 8, 3, 7}));
+}
+
 TEST_F(OnnxOperators, RefusesReductionsThatItDoesNotKnow) {
   Net n = net();
   n.weight(ints("x", {2}, {1, 2})).weight(ints("i", {1, 1}, {0}));
