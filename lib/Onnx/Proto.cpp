@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <set>
 
 namespace varve::onnx {
 namespace {
@@ -400,7 +401,10 @@ std::optional<Graph> Reader::graph(const pb::Graph &message) {
     failure->kind = ErrorKind::Unsupported;
     return std::nullopt;
   }
+  std::set<std::string> stored, declared;
   for (const pb::Tensor &each : message.initializer()) {
+    if (!stored.insert(each.name()).second)
+      return fail(fmt::format("initializer '{}' is there twice", each.name()));
     auto data = tensor(each, fmt::format("initializer '{}'", each.name()));
     if (!data)
       return std::nullopt;
@@ -414,6 +418,9 @@ std::optional<Graph> Reader::graph(const pb::Graph &message) {
         return std::nullopt;
       into->push_back(std::move(*info));
     }
+  for (const ValueInfo &each : to.inputs)
+    if (!declared.insert(each.name).second)
+      return fail(fmt::format("input '{}' is there twice", each.name));
   if (!nodes(message.node(), to.nodes))
     return std::nullopt;
   return to;

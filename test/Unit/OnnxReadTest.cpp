@@ -213,4 +213,19 @@ TEST(OnnxRead, RefusesAPartOfAFile) {
   }
 }
 
+TEST(OnnxRead, NamesAreDeclaredOnce) {
+  Net weights;
+  weights.weight(floats("w", {1}, {1})).weight(floats("w", {1}, {2}));
+  auto model = onnx::readModel(weights.write());
+  ASSERT_FALSE(model);
+  EXPECT_NE(model.error().message.find("initializer 'w' is there twice"),
+            std::string::npos);
+  Net inputs;
+  inputs.input("x", {"1"}).input("x", {"2"});
+  model = onnx::readModel(inputs.write());
+  ASSERT_FALSE(model);
+  EXPECT_NE(model.error().message.find("input 'x' is there twice"),
+            std::string::npos);
+}
+
 } // namespace
