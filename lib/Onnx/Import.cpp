@@ -129,7 +129,22 @@ Datum Importer::bindDeclared(const ValueInfo &info) {
   return Datum::of(argument, type.element);
 }
 
+/// A size that no input has is a slip.
+void Importer::checkDims() {
+  std::set<std::string> names;
+  for (const ValueInfo &info : model->graph.inputs)
+    if (info.type.shape)
+      for (const Dim &dim : *info.type.shape)
+        if (!dim.name.empty())
+          names.insert(dim.name);
+  for (const auto &[name, size] : request.dims)
+    if (!names.count(name))
+      error("no input has a size '" + name + "'" +
+            (names.empty() ? "" : "; there are: " + llvm::join(names, ", ")));
+}
+
 bool Importer::bindInputs(Scope &scope) {
+  checkDims();
   std::set<std::string> initialized, declared;
   for (const TensorData &tensor : model->graph.initializers)
     initialized.insert(tensor.name);

@@ -65,6 +65,7 @@ private:
                       int depth);
   void checkOperator(const Node &node, const Opsets &opsets, int depth);
   const Function *findFunction(const Node &node) const;
+  void checkDims();
   bool bindInputs(Scope &scope);
   Datum bindGiven(const HostValue &value, const std::string &name,
                   const std::string &input);

@@ -47,6 +47,9 @@ int runCompile(const CompileArgs &args) {
                  ErrorKind::Usage});
   if (!args.weights.empty() && isOnnx(args.file))
     return fail({"an ONNX model has its weights", ErrorKind::Usage});
+  if (!args.batches.empty() && isOnnx(args.file))
+    return fail({"--batch is not for an ONNX model: --dim gives its open sizes",
+                 ErrorKind::Usage});
   auto library = CompilerLibrary::load();
   if (!library)
     return fail(library.error());

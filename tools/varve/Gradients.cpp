@@ -2,7 +2,6 @@
 // cotangent, with respect to its inputs.
 #include "Learn/Weights.h"
 #include "OnnxValues.h"
-#include "Support/File.h"
 #include "Verbs.h"
 #include <algorithm>
 #include <fmt/format.h>
@@ -96,8 +95,7 @@ Status ofOnnx(const GradientsArgs &args) {
     return gradients.count(name) == 0 &&
            std::find(madeFor.begin(), madeFor.end(), name) != madeFor.end();
   };
-  if (Status made = makeFolders(args.outputDir); !made)
-    return made;
+  std::vector<OnnxValue> outputs;
   for (const OnnxValue &input : *inputs)
     if (isOfFloats(input.value) && isFixed(input.name))
       fmt::print(stderr,
@@ -105,12 +103,9 @@ Status ofOnnx(const GradientsArgs &args) {
                  "made for its value\n",
                  input.name);
     else if (isOfFloats(input.value))
-      if (Status written =
-              writeOnnxValue(args.outputDir, args.format, input.name,
-                             gradientOf(input.value, input.name, gradients));
-          !written)
-        return written;
-  return {};
+      outputs.push_back(
+          {input.name, gradientOf(input.value, input.name, gradients)});
+  return writeOnnxValues(args.outputDir, args.format, outputs);
 }
 
 /// What is given must be something that the function takes.
@@ -162,9 +157,8 @@ Status ofModel(const GradientsArgs &args) {
   auto results = callFunction(program, called, values, weights);
   if (!results)
     return results.error();
-  if (Status made = makeFolders(args.outputDir); !made)
-    return made;
   auto gradients = byName(called, std::move(*results));
+  std::vector<OnnxValue> outputs;
   for (const NamedTensor &input : *inputs)
     if (isFloat(input.value.type)) {
       HostValue value = HostValue::of({input.name,
@@ -172,13 +166,10 @@ Status ofModel(const GradientsArgs &args) {
                                        input.value.shape,
                                        input.value,
                                        {}});
-      if (Status written =
-              writeOnnxValue(args.outputDir, args.format, input.name,
-                             gradientOf(value, input.name, gradients));
-          !written)
-        return written;
+      outputs.push_back(
+          {input.name, gradientOf(std::move(value), input.name, gradients)});
     }
-  return {};
+  return writeOnnxValues(args.outputDir, args.format, outputs);
 }
 
 } // namespace

@@ -181,10 +181,14 @@ readArrays(const std::string &flag, const std::vector<std::string> &texts) {
     if (equal == std::string::npos || equal == 0)
       return Error{fmt::format("{} takes NAME=FILE.npy, not '{}'", flag, text),
                    ErrorKind::Usage};
+    std::string name = text.substr(0, equal);
+    for (const NamedTensor &other : result)
+      if (other.name == name)
+        return Error{fmt::format("{} {} is given twice", flag, name)};
     auto value = readNpy(text.substr(equal + 1));
     if (!value)
       return value.error();
-    result.push_back({text.substr(0, equal), std::move(*value)});
+    result.push_back({std::move(name), std::move(*value)});
   }
   return result;
 }

@@ -81,27 +81,41 @@ std::string fileOf(const std::string &folder, const std::string &name,
   return path.string() + ending;
 }
 
-Status writeArrays(const std::string &folder, const std::string &name,
-                   const HostValue &value) {
-  if (value.kind != HostValue::Kind::Tensor) {
+/// A file of one tensor, or (`.pb`) of one value of any kind.
+struct ValueFile {
+  std::string path, name;
+  const HostValue *value;
+};
+
+/// The files of a value: for .npy each tensor of a sequence has its own.
+Status listFiles(const std::string &folder, const std::string &format,
+                 const std::string &name, const HostValue &value,
+                 std::vector<ValueFile> &files) {
+  bool isArray = format == "npy";
+  if (isArray && value.kind != HostValue::Kind::Tensor) {
     for (size_t i = 0; i < value.items.size(); ++i)
-      if (Status written = writeArrays(folder, fmt::format("{}.{}", name, i),
-                                       value.items[i]);
-          !written)
-        return written;
+      if (Status listed = listFiles(folder, format, fmt::format("{}.{}", name, i),
+                                    value.items[i], files);
+          !listed)
+        return listed;
     return {};
   }
-  if (value.tensor.type == Element::String)
+  if (isArray && value.tensor.type == Element::String)
     return Error{fmt::format("output '{}' is of strings, which .npy files do "
                              "not hold; --format pb does",
                              name),
                  ErrorKind::Unsupported};
-  std::string path = fileOf(folder, name, ".npy");
-  if (Status made = makeFolders(fs::path(path).parent_path().string()); !made)
-    return made;
-  if (Status written = writeNpy(path, value.tensor.value); !written)
-    return written;
-  fmt::print("{} {}\n", path, typeOf(value));
+  std::string path = fileOf(folder, name, isArray ? ".npy" : ".pb");
+  // What is written first has a longer name.
+  constexpr size_t longestName = 255 - 16;
+  for (const fs::path &part : fs::path(path))
+    if (part.string().size() > longestName)
+      return Error{fmt::format("the name '{}' is too long for a file", name)};
+  for (const ValueFile &other : files)
+    if (other.path == path && other.name != name)
+      return Error{fmt::format("'{}' and '{}' would both be written as '{}'",
+                               other.name, name, path)};
+  files.push_back({path, name, &value});
   return {};
 }
 
@@ -156,6 +170,9 @@ readOnnxValues(const std::string &flag, const std::vector<std::string> &texts,
     if (!info)
       return Error{fmt::format("the model has no {} '{}'; it has: {}", what,
                                text.substr(0, equal), fmt::join(names, ", "))};
+    for (const OnnxValue &each : result)
+      if (each.name == info->name)
+        return Error{fmt::format("{} {} is given twice", flag, info->name)};
     auto value =
         readValue(text.substr(info->name.size() + 1), info->type, info->name);
     if (!value)
@@ -213,17 +230,26 @@ Result<std::vector<OnnxValue>> onnxOutputs(const Program &program,
   return outputs;
 }
 
-Status writeOnnxValue(const std::string &folder, const std::string &format,
-                      const std::string &name, const HostValue &value) {
-  if (format == "npy")
-    return writeArrays(folder, name, value);
-  std::string path = fileOf(folder, name, ".pb");
-  if (Status made = makeFolders(fs::path(path).parent_path().string()); !made)
+Status writeOnnxValues(const std::string &folder, const std::string &format,
+                       const std::vector<OnnxValue> &values) {
+  std::vector<ValueFile> files;
+  for (const OnnxValue &each : values)
+    if (Status listed =
+            listFiles(folder, format, each.name, each.value, files);
+        !listed)
+      return listed;
+  if (Status made = makeFolders(folder); !made)
     return made;
-  if (Status written = writeFile(path, {onnx::serializeValue(value, name)});
-      !written)
-    return written;
-  fmt::print("{} {}\n", path, typeOf(value));
+  for (const auto &[path, name, value] : files) {
+    if (Status made = makeFolders(fs::path(path).parent_path().string()); !made)
+      return made;
+    Status written = format == "npy"
+                         ? writeNpy(path, value->tensor.value)
+                         : writeFile(path, {onnx::serializeValue(*value, name)});
+    if (!written)
+      return written;
+    fmt::print("{} {}\n", path, typeOf(*value));
+  }
   return {};
 }
 

@@ -35,10 +35,12 @@ Result<Program> openOnnx(const ModelArgs &args, const onnx::Model &model,
 Result<std::vector<OnnxValue>> onnxOutputs(const Program &program,
                                            std::vector<Tensor> results);
 
-/// Writes NAME.npy or NAME.pb, in folders if the name has slashes, and says so.
-/// A .npy file has one tensor: items of a sequence get files of their own.
-Status writeOnnxValue(const std::string &folder, const std::string &format,
-                      const std::string &name, const onnx::HostValue &value);
+/// Writes NAME.npy or NAME.pb of each, in folders if the name has slashes, and
+/// says so. A .npy file has one tensor: items of a sequence get files of their
+/// own. Nothing is written where a value has no file of this format, or two have
+/// the same.
+Status writeOnnxValues(const std::string &folder, const std::string &format,
+                       const std::vector<OnnxValue> &values);
 
 } // namespace varve::cli
 #endif

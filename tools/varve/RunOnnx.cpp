@@ -1,12 +1,14 @@
 // `varve run` of an ONNX model: values in and out as the format stores them.
 #include "OnnxValues.h"
-#include "Support/File.h"
 #include "Verbs.h"
 
 namespace varve::cli {
 namespace {
 
 Status run(const RunArgs &args) {
+  if (!args.weights.empty())
+    return Error{"an ONNX model has its weights: --weights is not for it",
+                 ErrorKind::Usage};
   auto model = onnx::readModel(args.model.file);
   if (!model)
     return model.error();
@@ -24,14 +26,7 @@ Status run(const RunArgs &args) {
   auto outputs = onnxOutputs(*program, std::move(*results));
   if (!outputs)
     return outputs.error();
-  if (Status made = makeFolders(args.outputDir); !made)
-    return made;
-  for (const OnnxValue &output : *outputs)
-    if (Status written = writeOnnxValue(args.outputDir, args.format,
-                                        output.name, output.value);
-        !written)
-      return written;
-  return {};
+  return writeOnnxValues(args.outputDir, args.format, *outputs);
 }
 
 } // namespace
