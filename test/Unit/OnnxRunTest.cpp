@@ -86,4 +86,40 @@ TEST_F(OnnxRun, FlagsThatChangeNothingAreRefused) {
   EXPECT_EQ(varve("compile net.onnx -o out.onnx --dim N=3"), 0) << err;
 }
 
+TEST_F(OnnxRun, ATextDoesNotReplaceTheModel) {
+  write(Net(13).input("x", {"3"}).node("Neg", {"x"}, {"y"}).output("y", {"3"}));
+  EXPECT_EQ(varve("import net.onnx -o net.onnx --weights w.safetensors"), 64);
+  EXPECT_EQ(varve("import net.onnx -o net.varve --weights net.varve"), 64);
+  EXPECT_FALSE(exists("net.varve"));
+  EXPECT_EQ(run(""), 0) << err;
+}
+
+TEST_F(OnnxRun, InspectShowsNamesAndWhatLearns) {
+  write(Net(13)
+            .input("x", {"N", "2"})
+            .weight(floats("onnx::MatMul_7", {2, 3}, {1, 2, 3, 4, 5, 6}))
+            .weight(floats("mean", {3}, {0, 0, 0}))
+            .weight(floats("one", {3}, {1, 1, 1}))
+            .node("MatMul", {"x", "onnx::MatMul_7"}, {"h"})
+            .node("BatchNormalization", {"h", "one", "mean", "mean", "one"},
+                  {"y"})
+            .output("y", {"N", "3"}));
+  ASSERT_EQ(varve("inspect net.onnx --json"), 0) << err;
+  nlohmann::json shown = lines()[0];
+  EXPECT_EQ(shown["parameters"], 6);
+  EXPECT_EQ(shown["inputs"].dump(),
+            R"([{"name":"x","type":"f32[N, 2]"}])");
+  EXPECT_EQ(shown["weights"][0].dump(),
+            R"({"learned":true,"name":"weight","type":"f32[2, 3]"})");
+  EXPECT_EQ(shown["weights"][1]["learned"], false);
+  EXPECT_EQ(shown["nodes"][0].dump(),
+            R"({"operator":"MatMul","path":"MatMul_1","values":["h"]})");
+  ASSERT_EQ(varve("inspect net.onnx"), 0) << err;
+  EXPECT_NE(out.find("net: 6 parameters, 2 nodes, opset 13"),
+            std::string::npos)
+      << out;
+  EXPECT_EQ(varve("inspect x.pb.onnx"), 1);
+  EXPECT_EQ(varve("inspect net.onnx --memory"), 64);
+}
+
 } // namespace

@@ -10,6 +10,9 @@ int runImport(const ImportArgs &args) {
   if (!isOnnx(args.file))
     return fail({fmt::format("'{}' does not end in .onnx", args.file),
                  ErrorKind::Usage});
+  if (isOnnx(args.output) || args.output == args.weights)
+    return fail({fmt::format("'{}' cannot be the text, too", args.output),
+                 ErrorKind::Usage});
   auto library = CompilerLibrary::load();
   if (!library)
     return fail(library.error());

@@ -105,6 +105,8 @@ Result<std::string> planMemory(const ModelArgs &model, int64_t batch);
 /// `varve inspect --memory`.
 int showMemory(const InspectArgs &args);
 int runInspect(const InspectArgs &args);
+/// The same of an ONNX model, which is read and not compiled.
+int runInspectOnnx(const InspectArgs &args);
 /// A page of samples, as stored and as training sees them.
 int runSampleSheet(const InspectArgs &args);
 

@@ -444,11 +444,15 @@ void addInspect(CLI::App &app, std::function<int()> &action) {
       "  varve inspect mnist_mlp.varve --html mnist.html\n"
       "  varve inspect mnist_mlp.varve --memory --batch 1024\n"
       "  varve inspect mnist_mlp.varve --data mnist --html samples.html\n"
+      "  varve inspect resnet.onnx\n"
       "Shows parameters by layer, FLOPs of each function, and memory; "
       "with --data,\nsamples as stored and as training sees them.",
       [] {
         takeConfig(args.model);
-        return args.samples ? runSampleSheet(args) : runInspect(args);
+        if (args.samples)
+          return runSampleSheet(args);
+        return isOnnx(args.model.file) ? runInspectOnnx(args)
+                                       : runInspect(args);
       });
   addConfigFlag(*verb, args.model);
   addModelFlags(*verb, args.model, /*json=*/true);
