@@ -303,7 +303,7 @@ bool Importer::attributesOf(Frame &frame, const std::string &name,
       return rank + 1;
     if (name == "unsqueeze")
       return rank + argument.value.items.size();
-    if (name == "broadcast")
+    if (name == "broadcast" || name == "iota")
       return find("shape")->value.items.size();
     return rank;
   };

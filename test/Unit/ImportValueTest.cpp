@@ -115,6 +115,8 @@ TEST(ImportValue, KnownAtImport) {
   expect(of("return x[0] + floor(7 / 2) + -7 % 3 + maximum(1, 2) + "
             "where(1 < 2, 10, 20) + size(x)"),
          {3}, {23, 24, 25});
+  expect(of("return x + iota([2, 3], axis: -2, dtype: f32)"), {2, 3},
+         {0, 1, 2, 4, 5, 6});
   expect(of("return zeros(shape: [2]) + ones([2]) + range(2, dtype: f32)"), {2},
          {1, 2});
 }
