@@ -47,8 +47,9 @@ struct Use {
   size_t input;
 };
 
-void addUses(const std::vector<Node> &nodes,
-             std::map<std::string, std::vector<Use>> &uses) {
+using Uses = std::map<std::string, std::vector<Use>>;
+
+void addUses(const std::vector<Node> &nodes, Uses &uses) {
   for (const Node &node : nodes) {
     for (size_t i = 0; i < node.inputs.size(); ++i)
       uses[node.inputs[i]].push_back({&node, i});
@@ -56,6 +57,19 @@ void addUses(const std::vector<Node> &nodes,
       if (attribute.graph)
         addUses(attribute.graph->nodes, uses);
   }
+}
+
+/// What reads the tensor, also behind Identity, by which exporters give one
+/// tensor the names of several that are equal.
+void addReaders(const std::string &name, Uses &uses,
+                std::set<std::string> &seen, std::vector<Use> &readers) {
+  if (!seen.insert(name).second)
+    return;
+  for (const Use &use : uses[name])
+    if (use.node->op == "Identity" && use.node->outputs.size() == 1)
+      addReaders(use.node->outputs[0], uses, seen, readers);
+    else
+      readers.push_back(use);
 }
 
 bool learns(const TensorData &tensor, const std::vector<Use> &uses) {
@@ -81,7 +95,7 @@ std::string pathOf(const Node &node) {
 }
 
 std::map<std::string, Parameter> parametersOf(const Graph &graph) {
-  std::map<std::string, std::vector<Use>> uses;
+  Uses uses;
   addUses(graph.nodes, uses);
   std::map<std::string, Parameter> parameters;
   std::set<std::string> taken;
@@ -90,7 +104,9 @@ std::map<std::string, Parameter> parametersOf(const Graph &graph) {
   for (const TensorData &tensor : graph.initializers) {
     if (!isWeight(tensor))
       continue;
-    const std::vector<Use> &read = uses[tensor.name];
+    std::vector<Use> read;
+    std::set<std::string> seen;
+    addReaders(tensor.name, uses, seen, read);
     Parameter parameter{tensor.name, learns(tensor, read)};
     bool isNumbered = tensor.name.rfind("onnx::", 0) == 0;
     if (isNumbered && !read.empty()) {

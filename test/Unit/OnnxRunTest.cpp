@@ -122,4 +122,24 @@ TEST_F(OnnxRun, InspectShowsNamesAndWhatLearns) {
   EXPECT_EQ(varve("inspect net.onnx --memory"), 64);
 }
 
+// PyTorch's exporter writes equal weights once and names them by Identity.
+TEST_F(OnnxRun, InspectLooksBehindIdentity) {
+  Net net(13);
+  net.input("x", {"N", "2"})
+      .weight(floats("onnx::MatMul_7", {2, 2}, {1, 2, 3, 4}))
+      .weight(floats("ones", {2}, {1, 1}))
+      .node("Identity", {"onnx::MatMul_7"}, {"onnx::MatMul_8"})
+      .node("Identity", {"ones"}, {"var"})
+      .node("MatMul", {"x", "onnx::MatMul_8"}, {"h"})
+      .node("BatchNormalization", {"h", "ones", "ones", "ones", "var"}, {"y"})
+      .output("y", {"N", "2"});
+  net.model.mutable_graph()->mutable_node(2)->set_name("/encoder/fc/MatMul");
+  write(net);
+  ASSERT_EQ(varve("inspect net.onnx --json"), 0) << err;
+  nlohmann::json weights = lines()[0]["weights"];
+  EXPECT_EQ(weights[0]["name"], "encoder.fc.weight");
+  EXPECT_EQ(weights[0]["learned"], true);
+  EXPECT_EQ(weights[1]["learned"], false);
+}
+
 } // namespace
