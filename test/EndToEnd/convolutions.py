@@ -13,9 +13,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-import zipfile
 
-from weights import read_tensors
+from weights import read_floats, write_floats, write_npz
 
 
 def run(folder, *command):
@@ -108,45 +107,6 @@ def images():
     return pixels, [i * 7 % 4 for i in range(12)]
 
 
-def write_safetensors(path, tensors):
-    header, data = {}, b""
-    for name, values in tensors.items():
-        raw = struct.pack(f"<{len(values)}f", *values)
-        header[name] = {
-            "dtype": "F32",
-            "shape": list(SHAPES[name]),
-            "data_offsets": [len(data), len(data) + len(raw)],
-        }
-        data += raw
-    text = json.dumps(header).encode()
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text + data)
-
-
-def read_floats(path):
-    return {
-        name: struct.unpack(f"<{len(data) // 4}f", data)
-        for name, (kind, _, data) in read_tensors(path).items()
-        if kind == "F32"
-    }
-
-
-def write_npz(path, arrays):
-    with zipfile.ZipFile(path, "w") as file:
-        for name, (kind, shape, raw) in arrays.items():
-            header = repr(
-                {"descr": kind, "fortran_order": False, "shape": shape}
-            )
-            header += " " * (63 - (len(header) + 10) % 64) + "\n"
-            file.writestr(
-                name + ".npy",
-                b"\x93NUMPY\x01\x00"
-                + struct.pack("<H", len(header))
-                + header.encode()
-                + raw,
-            )
-
-
 # From PyTorch 2 in double: `torch_losses` below prints them.
 LOSSES = [1.4610793, 1.4405894, 1.4083646, 1.3735523, 1.3410296, 1.3132256]
 RUNNING = {
@@ -232,13 +192,15 @@ def against_pytorch(varve, folder):
     with open(model, "w") as file:
         file.write(MODEL)
     first = os.path.join(folder, "first.safetensors")
-    write_safetensors(first, first_weights())
+    write_floats(
+        first, {n: (SHAPES[n], v) for n, v in first_weights().items()}
+    )
     pixels, labels = images()
     write_npz(
         os.path.join(folder, "images.npz"),
         {
-            "image": ("|u1", (12, 3, 9, 8), bytes(pixels)),
-            "label": ("<i8", (12,), struct.pack("<12q", *labels)),
+            "image": ("u1", (12, 3, 9, 8), bytes(pixels)),
+            "label": ("i8", (12,), labels),
         },
     )
     out = os.path.join(folder, "w.safetensors")
@@ -302,8 +264,8 @@ def write_masks(path):
     write_npz(
         path,
         {
-            "image": ("|u1", (2, 3, 128, 128), pixels),
-            "mask": ("|u1", (2, 128, 128), masks),
+            "image": ("u1", (2, 3, 128, 128), pixels),
+            "mask": ("u1", (2, 128, 128), masks),
         },
     )
 

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 from onnx_file import external_tensor, model, node, parts, tensor, value_info
-from weights import read_tensors
+from weights import read_floats, read_npy, write_npy
 
 SAMPLES, INPUTS, HIDDEN, CLASSES = 24, 4, 8, 3
 RATE = 0.5
@@ -44,13 +44,6 @@ train tuned {
 
 def rounded(x):
     return struct.unpack("<f", struct.pack("<f", x))[0]
-
-
-def safetensors(path):
-    return {
-        name: list(struct.unpack(f"<{len(data) // 4}f", data))
-        for name, (_, _, data) in read_tensors(path).items()
-    }
 
 
 def rows(values, width):
@@ -250,7 +243,7 @@ def fine_tuning(t):
     losses = t.train("net.onnx", "--config", "tune.varve", "--out", "w.safetensors")
     truth = Network(t.weights, t.samples)
     t.near(losses, truth.learn(ALL, LOSSES), 1e-5, "losses of an ONNX model")
-    kept = safetensors(t.path("w.safetensors"))
+    kept = read_floats(t.path("w.safetensors"))
     t.expect(sorted(kept) == sorted(t.weights), "weights have the names of the file")
     for name in t.weights:
         t.near(kept.get(name, []), truth.w[name], 1e-5, name)
@@ -295,7 +288,7 @@ def freezing(t):
     losses = t.train("frozen.varve", "--out", "f.safetensors")
     truth = Network(t.weights, t.samples)
     t.near(losses, truth.learn(["fc2.weight", "fc2.bias"], LOSSES), 1e-5, "freeze")
-    kept = safetensors(t.path("f.safetensors"))
+    kept = read_floats(t.path("f.safetensors"))
     t.expect(kept["fc1.weight"] == t.weights["fc1.weight"], "what is frozen stays")
 
 
@@ -323,7 +316,7 @@ def heads(t):
     t.write("head.varve", HEAD + TRAIN % "logits" + "}\n")
     losses = t.train("net.onnx", "--config", "head.varve", "--out", "h.safetensors")
     t.expect(losses[-1] < losses[0], "a new head learns")
-    names = safetensors(t.path("h.safetensors"))
+    names = read_floats(t.path("h.safetensors"))
     want = {"head.weight", "head.bias"} | {
         "body." + name for name in t.weights if not name.startswith("fc2")
     }
@@ -346,7 +339,7 @@ def low_rank(t):
                     "optimizer.lr=0")
     t.expect(first == [t.train("tune.varve", "--epochs", "1", "--out", "x.safetensors")[0]],
              "nor the first loss")
-    begin = safetensors(t.path("a0.safetensors"))
+    begin = read_floats(t.path("a0.safetensors"))
     shapes = {"fc1": (INPUTS, HIDDEN), "fc2": (HIDDEN, CLASSES)}
     t.expect(sorted(begin) == ["fc1.weight.lora_a", "fc1.weight.lora_b",
                                "fc2.weight.lora_a", "fc2.weight.lora_b"],
@@ -385,14 +378,14 @@ def low_rank(t):
                 [[x - RATE * 3 * d for x, d in zip(r, s)] for r, s in zip(b, db)],
             )
     t.near(losses, want, 1e-5, "losses with low-rank updates")
-    kept = safetensors(t.path("a.safetensors"))
+    kept = read_floats(t.path("a.safetensors"))
     for layer, (a, b) in factors.items():
         t.near(kept[layer + ".weight.lora_a"], sum(a, []), 1e-5, f"{layer} a")
         t.near(kept[layer + ".weight.lora_b"], sum(b, []), 1e-5, f"{layer} b")
 
     tuned = t.evaluate("lora.varve", "--weights", "a.safetensors")
     t.train("lora.varve", "--merge", "--out", "m.safetensors")
-    merged = safetensors(t.path("m.safetensors"))
+    merged = read_floats(t.path("m.safetensors"))
     t.expect(sorted(merged) == sorted(t.weights), "merged: the names of the model")
     t.near([t.evaluate("tune.varve", "--weights", "m.safetensors")], [tuned], 1e-6,
            "merged weights in the model without updates")
@@ -420,7 +413,7 @@ train net {
     t.write("ownlora.varve", text + TRAIN % "out" + rule + "}\n")
     first = t.train("ownlora.varve", "--out", "ol.safetensors")
     t.near([first[0]], [base], 1e-6, "updates of a model of ours begin with its weights")
-    kept = safetensors(t.path("ol.safetensors"))
+    kept = read_floats(t.path("ol.safetensors"))
     t.expect(sorted(kept) == ["fc1.weight.lora_a", "fc1.weight.lora_b", "fc2.weight"],
              "what learns is what is written")
     tuned = t.evaluate("ownlora.varve", "--weights", "ol.safetensors")
@@ -430,7 +423,7 @@ train net {
     fresh = rule.replace('  init_from "own.safetensors"\n', "")
     t.write("fresh.varve", text + TRAIN % "out" + fresh + "}\n")
     t.train("fresh.varve", "--out", "fresh.safetensors")
-    kept = safetensors(t.path("fresh.safetensors"))
+    kept = read_floats(t.path("fresh.safetensors"))
     t.expect("fc1.weight" in kept, "a frozen matrix that no other file has is written")
     t.evaluate("fresh.varve", "--weights", "fresh.safetensors")
     t.write("nobase.varve", (text + TRAIN % "out" + rule + "}\n").replace(
@@ -445,33 +438,18 @@ def stages(t):
     losses = t.train("stages.varve", "--out", "s.safetensors")
     truth = Network(t.weights, t.samples)
     t.near(losses[:1], [truth.step()[0]], 1e-5, "stages: the last loss is the model's")
-    kept = safetensors(t.path("s.safetensors"))
+    kept = read_floats(t.path("s.safetensors"))
     t.expect(kept["fc1.weight"] != t.weights["fc1.weight"], "the first stage learns")
     # Only the last stage's parameters see the model's own loss: of its first
     # step they are those of a network whose other parameters are frozen.
     t.train("stages.varve", "--epochs", "1", "--out", "s1.safetensors")
     truth.learn(["fc2.weight", "fc2.bias"], 1)
-    one = safetensors(t.path("s1.safetensors"))
+    one = read_floats(t.path("s1.safetensors"))
     t.near(one["fc2.weight"], truth.w["fc2.weight"], 1e-5, "the last stage's step")
 
 
-def write_npy(path, shape, values):
-    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
-    header += " " * (-(len(header) + 11) % 64) + "\n"
-    with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)))
-        file.write(header.encode() + struct.pack(f"<{len(values)}f", *values))
-
-
-def read_npy(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    (size,) = struct.unpack("<H", data[8:10])
-    return [x for (x,) in struct.iter_unpack("<f", data[10 + size :])]
-
-
 def inference(t):
-    write_npy(t.path("x.npy"), (SAMPLES, INPUTS), sum(t.samples[0], []))
+    write_npy(t.path("x.npy"), "f4", (SAMPLES, INPUTS), sum(t.samples[0], []))
     given = ["--input", "x_1=x.npy", "--output-dir", "o"]
     for weights, args in [
         (t.weights, ["tune.varve"]),
@@ -479,9 +457,9 @@ def inference(t):
         (None, ["tune.varve", "--weights", "w.safetensors"]),
     ]:
         t.run("run", *args, *given)
-        truth = Network(weights or safetensors(t.path("w.safetensors")), t.samples)
+        truth = Network(weights or read_floats(t.path("w.safetensors")), t.samples)
         truth.step()
-        t.near(read_npy(t.path("o/out.npy")), sum(truth.o, []), 1e-5, f"run {args}")
+        t.near(read_npy(t.path("o/out.npy"))[1], sum(truth.o, []), 1e-5, f"run {args}")
     _, said = t.run("run", "head.varve", *given, status=64)
     t.expect("has no value: --weights is required" in said, "run of a head without weights")
 
@@ -490,7 +468,7 @@ def going_on(t):
     """Interrupted and resumed, and greedily stage by stage."""
     t.train("lora.varve", "--epochs", "2", "--checkpoint", "kept", "--out", "r.safetensors")
     t.train("lora.varve", "--checkpoint", "kept", "--resume", "--epochs", "6", "--out", "r.safetensors")
-    whole, parts = (safetensors(t.path(f"{x}.safetensors")) for x in "ar")
+    whole, parts = (read_floats(t.path(f"{x}.safetensors")) for x in "ar")
     t.expect(whole == parts, "resumed from a checkpoint: the same bits")
     way = '  learning greedy(cuts: ["act"])\n'
     t.write("greedy.varve", CONFIG % way)
@@ -515,7 +493,7 @@ train pair {
     t.write("pair.varve", text + TRAIN % "logits" + "}\n")
     losses = t.train("pair.varve", "--out", "p.safetensors")
     t.expect(losses[-1] < losses[0], "a network applied twice learns")
-    names = safetensors(t.path("p.safetensors"))
+    names = read_floats(t.path("p.safetensors"))
     t.expect("other.fc2.weight" in names and "body.fc1.weight" in names
              and "body.fc2.weight" not in names, "and another one beside it")
 

@@ -5,14 +5,14 @@ and what it refuses.
   gradients.py VARVE
 """
 
-import json
 import math
 import os
 import random
-import struct
 import subprocess
 import sys
 import tempfile
+
+from weights import read_npy, write_floats, write_npy
 
 MODEL = """model net(x: f32[N, 3], k: i64[N]) -> (y: f32[N, 2], z: f32[N, 3]) {
   return x |> dense(2) as out |> tanh, x * x * unsqueeze(cast(k, f32), axis: 1)
@@ -23,37 +23,6 @@ LOOP = """model net(x: f32[N, 3]) -> y: f32[N, 3] {
   return x
 }
 """
-
-
-def write_npy(path, kind, shape, values):
-    header = f"{{'descr': '<{kind}', 'fortran_order': False, 'shape': {shape}, }}"
-    header += " " * (-(len(header) + 11) % 64) + "\n"
-    code = {"f4": "f", "i8": "q"}[kind]
-    with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)))
-        file.write(header.encode() + struct.pack(f"<{len(values)}{code}", *values))
-
-
-def read_npy(path):
-    with open(path, "rb") as file:
-        data = file.read()
-    begin = 10 + struct.unpack("<H", data[8:10])[0]
-    return struct.unpack(f"<{(len(data) - begin) // 4}f", data[begin:])
-
-
-def write_weights(path, tensors):
-    header, data = {}, b""
-    for name, (shape, values) in tensors.items():
-        part = struct.pack(f"<{len(values)}f", *values)
-        header[name] = {
-            "dtype": "F32",
-            "shape": shape,
-            "data_offsets": [len(data), len(data) + len(part)],
-        }
-        data += part
-    text = json.dumps(header).encode()
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text + data)
 
 
 def main():
@@ -68,8 +37,8 @@ def main():
         write_npy("k.npy", "i8", (4,), k)
         write_npy("dy.npy", "f4", (4, 2), dy)
         write_npy("dz.npy", "f4", (4, 3), dz)
-        write_weights("w.safetensors", {"out.weight": ([2, 3], w), "out.bias": ([2], b)})
-        write_weights("none.safetensors", {})
+        write_floats("w.safetensors", {"out.weight": ([2, 3], w), "out.bias": ([2], b)})
+        write_floats("none.safetensors", {})
         for name, text in (("net", MODEL), ("loop", LOOP)):
             with open(f"{name}.varve", "w") as file:
                 file.write(text)
@@ -88,7 +57,7 @@ def main():
         both = ("--cotangent", "y=dy.npy", "--cotangent", "z=dz.npy")
         for flags, share in ((both, 1), (both[:2], 0)):
             expect(0, "", *net, *flags)
-            got = read_npy("out/x.npy")
+            _, got = read_npy("out/x.npy")
             for n in range(4):
                 row = x[3 * n : 3 * n + 3]
                 for i in range(3):

@@ -77,28 +77,30 @@ def model(nodes, initializers, inputs, outputs):
     return field(1, 8) + field(7, graph) + field(8, field(1, "") + field(2, 17))
 
 
+def read_varint(data, at):
+    """The number, and what is behind it."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 127) << shift
+        shift += 7
+        if byte < 128:
+            return value, at
+
+
 def fields(data):
-    """(number, value) of a message."""
-    at = 0
-
-    def read():
-        nonlocal at
-        value = shift = 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 127) << shift
-            shift += 7
-            if byte < 128:
-                return value
-
+    """(number, value) of a message; what is no varint is bytes."""
+    data, at = memoryview(data), 0
     while at < len(data):
-        key = read()
+        key, at = read_varint(data, at)
         if key & 7 == 0:
-            yield key >> 3, read()
+            value, at = read_varint(data, at)
+            yield key >> 3, value
             continue
         size = {1: 8, 5: 4}.get(key & 7)
-        size = read() if size is None else size
+        if size is None:
+            size, at = read_varint(data, at)
         yield key >> 3, bytes(data[at : at + size])
         at += size
 

@@ -14,7 +14,7 @@ import sys
 import tempfile
 
 import onnx_file
-from gradients import read_npy, write_npy, write_weights
+from weights import read_npy, write_floats, write_npy
 
 MODEL = """model net(x: f32[N, 3]) -> y: f32[N, 2] {
   return x |> dense(4) as a |> relu |> dense(2) as b
@@ -71,7 +71,7 @@ def main():
                          for n in (24, 12, 4, 8, 2))
         write_npy("x.npy", "f4", (8, 3), x)
         write_npy("odd.npy", "f4", (7, 3), x[:21])
-        write_weights("w.safetensors", {
+        write_floats("w.safetensors", {
             "a.weight": ([4, 3], a), "a.bias": ([4], p),
             "b.weight": ([2, 4], b), "b.bias": ([2], q),
         })
@@ -95,7 +95,7 @@ def main():
         want = layer(quantized(hidden, measured), b, q, symmetric)
         write_npy("x.npy", "f4", (4, 3), x[:12])
         call("run", "q.onnx", "--input", "x=x.npy", "--output-dir", "out")
-        got = read_npy("out/y.npy")
+        _, got = read_npy("out/y.npy")
         worst = max(abs(g - w) for g, w in zip(got, want))
         # A code of the second layer's input is worth 0.004.
         if len(got) != 8 or worst > 1e-5:
@@ -116,7 +116,7 @@ def main():
             sys.exit(out)
         write_npy("x.npy", "f4", (1, 3), [8, 0, 0])
         call("run", "q.onnx", "--input", "x=x.npy", "--output-dir", "out")
-        if abs(read_npy("out/y.npy")[0] - 8) > 0.01:
+        if abs(read_npy("out/y.npy")[1][0] - 8) > 0.01:
             sys.exit("the last sample was not measured")
         write_npy("x.npy", "f4", (2, 3), [1, math.nan, 2, 3, 4, 5])
         call("quantize", "open.onnx", "--input", "x=x.npy", "-o", "no.onnx",

@@ -18,13 +18,12 @@ import argparse
 import json
 import os
 import re
-import struct
 import subprocess
 import sys
 import tempfile
 import time
 
-from weights import read_tensors
+from weights import read_tensors, write_tensors
 
 try:
     import numpy as np
@@ -42,23 +41,14 @@ CODES = {"F32": np.float32, "F64": np.float64, "I64": np.int64}
 
 def save(path, tensors):
     """Writes a safetensors file."""
-    header, at, data = {}, 0, []
-    for name, value in tensors.items():
-        value = np.ascontiguousarray(value)
-        code = next(c for c, t in CODES.items() if value.dtype == t)
-        header[name] = {
-            "dtype": code,
-            "shape": list(value.shape),
-            "data_offsets": [at, at + value.nbytes],
-        }
-        at += value.nbytes
-        data.append(value)
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for value in data:
-            file.write(value.tobytes())
+    kinds = {np.dtype(kind): code for code, kind in CODES.items()}
+    write_tensors(
+        path,
+        {
+            name: (kinds[value.dtype], value.shape, np.ascontiguousarray(value))
+            for name, value in tensors.items()
+        },
+    )
 
 
 def load(path):

@@ -15,6 +15,7 @@ import sys
 import tempfile
 
 from stages import tensors
+from weights import write_npz
 
 LR = 0.25
 FORWARD = """model net(x: f32[N, 6]) -> logits: f32[N, 2] {
@@ -266,26 +267,15 @@ def double(x):
 
 
 def infopro(w):
-    import zipfile
-
     draw = random.Random(3)
     pixels = [draw.uniform(-1, 3) for _ in range(8 * 16)]
     pixels = struct.unpack("128f", struct.pack("128f", *pixels))
     labels = [draw.randrange(2) for _ in range(8)]
 
-    def npy(kind, shape, data):
-        header = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}"
-        header += " " * (-(len(header) + 11) % 64) + "\n"
-        return (
-            b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header))
-            + header.encode() + data
-        )
-
-    with zipfile.ZipFile(os.path.join(w.folder, "images.npz"), "w") as file:
-        file.writestr(
-            "image.npy", npy("<f4", (8, 1, 4, 4), struct.pack("128f", *pixels))
-        )
-        file.writestr("label.npy", npy("|u1", (8,), bytes(labels)))
+    write_npz(
+        os.path.join(w.folder, "images.npz"),
+        {"image": ("f4", (8, 1, 4, 4), pixels), "label": ("u1", (8,), labels)},
+    )
     still = ["--set", "optimizer.lr=0"]
     s, line = w.train(INFOPRO % ", reconstruct: [1, 1], predict: [1, 1]", *still)
     images = [

@@ -9,28 +9,21 @@ another, in an empty folder with `docs` of the sources, `images.npy`
 and one that shows a model of docs/examples is a part of that file.
 """
 
-import array
 import glob
 import os
 import re
-import struct
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "EndToEnd"))
+from weights import write_npy
 
 BLOCK = re.compile(r"^```sh run\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 MODEL_BLOCK = re.compile(r"^```varve\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # Its blocks, fragments among them, are parsed by the printer's unit test.
 LANGUAGE = "Language.md"
 FASHION = "/usr/share/datasets/fashion-mnist"
-
-
-def write_npy(path, shape, values):
-    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}"
-    header += " " * (-(len(header) + 11) % 64) + "\n"
-    with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)))
-        file.write(header.encode() + array.array("f", values).tobytes())
 
 
 def run(page, blocks, source, varve):
@@ -41,6 +34,7 @@ def run(page, blocks, source, varve):
         pixels = 28 * 28
         write_npy(
             os.path.join(folder, "images.npy"),
+            "f4",
             (2, 28, 28),
             [0.0] * pixels + [255.0] * pixels,
         )

@@ -11,13 +11,14 @@ a library. Without a Python that has onnx, onnxruntime and numpy it skips.
 """
 
 import ctypes
-import json
 import os
 import re
-import struct
 import subprocess
 import sys
 import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "EndToEnd"))
+from weights import write_tensors
 
 # (model, settings, also compared by default)
 INFER = [
@@ -118,20 +119,12 @@ def run(*command):
                            f"{done.stderr.strip()}")
 
 
-def write_tensors(path, tensors):
-    header, at = {}, 0
-    tensors = dict(sorted(tensors.items(), key=lambda item: -item[1].itemsize))
-    for name, value in tensors.items():
-        header[name] = {"dtype": CODES[str(value.dtype)],
-                        "shape": list(value.shape),
-                        "data_offsets": [at, at + value.nbytes]}
-        at += value.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(text)) + text)
-        for value in tensors.values():
-            file.write(value.tobytes())
+def save(path, tensors):
+    # Sorted, so that each is aligned.
+    tensors = sorted(tensors.items(), key=lambda item: -item[1].itemsize)
+    write_tensors(path, {name: (CODES[str(value.dtype)], value.shape,
+                                value.tobytes())
+                         for name, value in tensors})
 
 
 def open_model(path):
@@ -211,7 +204,7 @@ def operations(varve, home):
                    "  return sum(x)\n}\n\ninfer operations {\n" +
                    declared + "}\n")
     exported, weights = f"{home}/model.onnx", f"{home}/none.safetensors"
-    write_tensors(weights, {})
+    save(weights, {})
     run(varve, "compile", model, "-o", exported)
     problems = compare_outputs(varve, model, exported, home,
                                ["--no-prepare", "--weights", weights])
@@ -233,7 +226,7 @@ def infer(varve, model, sets, home):
             state[info.name] = weight(random, info.name, *type_of(info))
     # Averages are read in place of the parameters of that name.
     state = {name.removesuffix(":average"): value for name, value in state.items()}
-    write_tensors(weights, state)
+    save(weights, state)
     run(varve, "compile", model, "--weights", weights, "-o", whole, *sets)
     options = ["--weights", weights, "--no-prepare", *sets]
     try:
@@ -245,7 +238,7 @@ def infer(varve, model, sets, home):
     for name, shape in missing:
         state[name] = weight(random, name, np.dtype("float32"),
                              [int(size) for size in shape.split(", ")])
-    write_tensors(weights, state)
+    save(weights, state)
     return compare_outputs(varve, model, whole, home, options)
 
 

@@ -15,42 +15,18 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "..", "EndToEnd"))
+from onnx_file import fields, read_varint
+from onnx_file import tensor as tensor_proto
+
 FLOATS = {1: "f", 10: "e", 11: "d"}
 INTS = {2: "B", 3: "b", 5: "h", 6: "i", 7: "q", 9: "?"}
-
-
-def varint(data, at):
-    value = shift = 0
-    while True:
-        byte = data[at]
-        at += 1
-        value |= (byte & 127) << shift
-        shift += 7
-        if byte < 128:
-            return value, at
-
-
-def fields(data):
-    """(number, value) of a protobuf message."""
-    at = 0
-    while at < len(data):
-        key, at = varint(data, at)
-        wire = key & 7
-        if wire == 0:
-            value, at = varint(data, at)
-        else:
-            size = {1: 8, 5: 4}.get(wire)
-            if size is None:
-                size, at = varint(data, at)
-            value = data[at : at + size]
-            at += size
-        yield key >> 3, value
 
 
 def tensor(path):
     """Shape and elements of a TensorProto."""
     with open(path, "rb") as file:
-        data = memoryview(file.read())
+        data = file.read()
     shape, kind, elements = [], None, []
     raw = None
     for number, value in fields(data):
@@ -59,7 +35,7 @@ def tensor(path):
         elif number == 1:
             at = 0
             while at < len(value):
-                size, at = varint(value, at)
+                size, at = read_varint(value, at)
                 shape.append(size)
         elif number == 2:
             kind = value
@@ -77,14 +53,14 @@ def names(path):
     """The names of a model's inputs that have no initializer, and of its
     outputs."""
     with open(path, "rb") as file:
-        data = memoryview(file.read())
+        data = file.read()
     graph = next(value for number, value in fields(data) if number == 7)
     stored, inputs, outputs = set(), [], []
     for number, value in fields(graph):
         if number == 5:
-            stored |= {bytes(v).decode() for n, v in fields(value) if n == 8}
+            stored |= {v.decode() for n, v in fields(value) if n == 8}
         if number in (11, 12):
-            name = next(bytes(v).decode() for n, v in fields(value) if n == 1)
+            name = next(v.decode() for n, v in fields(value) if n == 1)
             (inputs if number == 11 else outputs).append(name)
     return [name for name in inputs if name not in stored], outputs
 
@@ -116,14 +92,9 @@ def dummy_input(path):
     """What the suite feeds these models: the numbers from 0 on over their
     count, in the shape 1x3x224x224."""
     count = 3 * 224 * 224
-    head = b"\x08\x01\x08\x03\x08\xe0\x01\x08\xe0\x01\x10\x01"
-    values = struct.pack(f"<{count}f", *(i / count for i in range(count)))
-    size, length = len(values), b""
-    while size > 127:
-        length += bytes([size & 127 | 128])
-        size >>= 7
     with open(path, "wb") as file:
-        file.write(head + b"\x4a" + length + bytes([size]) + values)
+        file.write(tensor_proto("", (1, 3, 224, 224),
+                                [i / count for i in range(count)]))
 
 
 def light_cases(data, made):

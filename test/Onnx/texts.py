@@ -8,47 +8,25 @@ compared with the outputs beside the models.
 A text is one of `varve fmt`'s form. Needs nothing but Python.
 """
 
-import ast
 import os
 import re
-import struct
 import subprocess
 import sys
 import tempfile
 
 import models
+from weights import read_npy, write_npy
 
-CODES = {1: "f4", 10: "f2", 11: "f8", 2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8",
+# Types of tensors by NumPy's names.
+KINDS = {1: "f4", 10: "f2", 11: "f8", 2: "u1", 3: "i1", 5: "i2", 6: "i4", 7: "i8",
          9: "b1"}
 
 
 def kind_of(path):
     with open(path, "rb") as file:
-        data = memoryview(file.read())
-    return next(value for number, value in models.fields(data) if number == 2)
-
-
-def write_npy(path, value, kind):
-    shape, elements = value
-    header = str({"descr": f"<{CODES[kind]}" if kind != 9 else "|b1",
-                  "fortran_order": False, "shape": tuple(shape)}).encode()
-    header += b" " * (-(len(header) + 11) % 64) + b"\n"
-    code = {**models.FLOATS, **models.INTS}[kind]
-    with open(path, "wb") as file:
-        file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
-        file.write(struct.pack(f"<{len(elements)}{code}", *elements))
-
-
-def read_npy(path):
-    with open(path, "rb") as file:
         data = file.read()
-    size, = struct.unpack("<H", data[8:10])
-    header = ast.literal_eval(data[10:10 + size].decode())
-    code = {"f4": "f", "f2": "e", "f8": "d", "u1": "B", "i1": "b", "i2": "h",
-            "i4": "i", "i8": "q", "b1": "?"}[header["descr"][1:]]
-    raw = data[10 + size:]
-    return (list(header["shape"]),
-            struct.unpack(f"<{len(raw) // struct.calcsize(code)}{code}", raw))
+    kind = next(v for number, v in models.fields(data) if number == 2)
+    return KINDS[kind]
 
 
 def signature(text):
@@ -78,7 +56,8 @@ def run(varve, model, given, want):
         command = [varve, "run", text, "--weights", weights, "--no-prepare",
                    "--output-dir", f"{home}/out"]
         for name, path in zip(inputs, given):
-            write_npy(f"{home}/{name}.npy", models.tensor(path), kind_of(path))
+            shape, elements = models.tensor(path)
+            write_npy(f"{home}/{name}.npy", kind_of(path), shape, elements)
             command += ["--input", f"{name}={home}/{name}.npy"]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         if done.returncode:
@@ -105,7 +84,7 @@ def run(varve, model, given, want):
 def open_names(path):
     """Of each input, the names of its sizes; "" where one has none."""
     with open(path, "rb") as file:
-        data = memoryview(file.read())
+        data = file.read()
     graph = next(value for number, value in models.fields(data) if number == 7)
     for number, value in models.fields(graph):
         if number != 11:
@@ -113,7 +92,7 @@ def open_names(path):
         kind = next(v for n, v in models.fields(value) if n == 2)
         tensor = next(v for n, v in models.fields(kind) if n == 1)
         shape = next((v for n, v in models.fields(tensor) if n == 2), b"")
-        yield [next((bytes(v).decode() for n, v in models.fields(dim) if n == 2), "")
+        yield [next((v.decode() for n, v in models.fields(dim) if n == 2), "")
                for n, dim in models.fields(shape) if n == 1]
 
 
