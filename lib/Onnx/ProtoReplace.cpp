@@ -1,9 +1,9 @@
 // The same model with other weights. Everything that is not an initializer
 // stays as it was read, fields unknown here included.
 #include "Onnx/External.h"
-#include "Onnx/Onnx.pb.h"
-#include "Onnx/Read.h"
+#include "Onnx/ProtoFile.h"
 #include "Support/File.h"
+#include <deque>
 #include <filesystem>
 #include <fmt/format.h>
 
@@ -12,30 +12,30 @@ namespace {
 
 namespace pb = varve::onnxpb;
 
-constexpr uint64_t maxModelBytes = INT32_MAX;
-
-/// Takes the bytes of external data into the message.
-Status embed(pb::Tensor &tensor, const std::string &folder) {
+/// Takes the bytes of a tensor, so that they can go elsewhere.
+Result<std::string> takeBytes(pb::Tensor &tensor, const std::string &folder) {
+  if (tensor.data_location() != 1) {
+    std::string bytes = std::move(*tensor.mutable_raw_data());
+    tensor.clear_raw_data();
+    return bytes;
+  }
   ExternalPlace from;
   for (const pb::Entry &entry : tensor.external_data())
     if (Status set = from.set(entry.key(), entry.value()); !set)
-      return set;
+      return set.error();
   int64_t elements =
       elementCount({tensor.dims().begin(), tensor.dims().end()});
   auto type = static_cast<Element>(tensor.data_type());
   if (elements < 0 || !storageOf(type))
-    return Error{fmt::format("initializer '{}' is no tensor", tensor.name())};
+    return Error{"it is no tensor"};
   auto bytes = (uint64_t(elements) * bitsOf(type) + 7) / 8;
-  Result<std::string> data = readExternal(folder, from, bytes);
-  if (!data)
-    return data.error();
   tensor.clear_external_data();
   tensor.clear_data_location();
-  tensor.set_raw_data(std::move(*data));
-  return {};
+  return readExternal(folder, from, bytes);
 }
 
-void replace(pb::Tensor &tensor, const Tensor &value) {
+void clearData(pb::Tensor &tensor) {
+  tensor.clear_raw_data();
   tensor.clear_float_data();
   tensor.clear_int32_data();
   tensor.clear_int64_data();
@@ -43,15 +43,14 @@ void replace(pb::Tensor &tensor, const Tensor &value) {
   tensor.clear_uint64_data();
   tensor.clear_external_data();
   tensor.clear_data_location();
-  tensor.set_raw_data(value.data.data(), value.data.size());
 }
 
 } // namespace
 
 Status replaceWeights(const std::string &from,
                       const std::map<std::string, Tensor> &weights,
-                      const std::string &to) {
-  Result<std::string> bytes = readFile(from, maxModelBytes);
+                      const std::string &to, const WriteOptions &options) {
+  Result<std::string> bytes = readFile(from, INT32_MAX);
   if (!bytes)
     return bytes.error();
   pb::Model message;
@@ -61,26 +60,26 @@ Status replaceWeights(const std::string &from,
   std::string folder = std::filesystem::path(from).parent_path().string();
   if (folder.empty())
     folder = ".";
-  uint64_t total = 0;
+  std::deque<std::string> kept;
+  std::vector<Weight> all;
   for (pb::Tensor &tensor : *message.mutable_graph()->mutable_initializer()) {
     auto found = weights.find(tensor.name());
     if (found != weights.end()) {
-      replace(tensor, found->second);
-    } else if (tensor.data_location() == 1) {
-      if (Status read = embed(tensor, folder); !read)
+      clearData(tensor);
+      const auto &data = found->second.data;
+      all.push_back({&tensor,
+                     {reinterpret_cast<const char *>(data.data()),
+                      data.size()}});
+    } else if (tensor.data_location() == 1 || tensor.has_raw_data()) {
+      Result<std::string> own = takeBytes(tensor, folder);
+      if (!own)
         return Error{fmt::format("{}: initializer '{}': {}", from,
-                                 tensor.name(), read.error().message)};
+                                 tensor.name(), own.error().message)};
+      kept.push_back(std::move(*own));
+      all.push_back({&tensor, kept.back()});
     }
-    total += tensor.raw_data().size();
-    if (total > maxModelBytes)
-      break;
   }
-  if (total > maxModelBytes || message.ByteSizeLong() > maxModelBytes)
-    return Error{fmt::format("{}: a model of more than 2 GiB with its weights "
-                             "inside is not supported",
-                             to),
-                 ErrorKind::Unsupported};
-  return writeFile(to, {message.SerializeAsString()});
+  return writeMessage(to, message, all, options);
 }
 
 } // namespace varve::onnx

@@ -1,7 +1,5 @@
 // From models to protobuf messages and files: the way back of Proto.cpp.
-#include "Onnx/Onnx.pb.h"
-#include "Onnx/Write.h"
-#include "Support/File.h"
+#include "Onnx/ProtoFile.h"
 #include <fmt/format.h>
 
 namespace varve::onnx {
@@ -11,20 +9,25 @@ namespace pb = varve::onnxpb;
 
 /// Of the format whose opsets end at 21 (onnx 1.16).
 constexpr int64_t irVersion = 10;
-/// Messages are at most 2 GiB.
-constexpr size_t maxModelBytes = INT32_MAX;
 
-void write(const TensorData &data, pb::Tensor &to) {
+/// All but its bytes, which are returned.
+Weight write(const TensorData &data, pb::Tensor &to) {
   to.set_name(data.name);
   to.set_data_type(int32_t(data.type));
   for (int64_t size : data.dims)
     to.add_dims(size);
-  if (data.type == Element::String) {
-    for (const std::string &text : data.strings)
-      to.add_string_data(text);
-    return;
-  }
-  to.set_raw_data(data.value.data.data(), data.value.data.size());
+  for (const std::string &text : data.strings)
+    to.add_string_data(text);
+  return {&to,
+          {reinterpret_cast<const char *>(data.value.data.data()),
+           data.value.data.size()}};
+}
+
+/// A tensor that stays inside its message.
+void writeWhole(const TensorData &data, pb::Tensor &to) {
+  Weight weight = write(data, to);
+  if (data.type != Element::String)
+    to.set_raw_data(weight.bytes.data(), weight.bytes.size());
 }
 
 void write(const ValueInfo &info, pb::ValueInfo &to) {
@@ -45,7 +48,7 @@ void write(const ValueInfo &info, pb::ValueInfo &to) {
   }
 }
 
-void write(const Graph &graph, pb::Graph &to);
+void writeInner(const Graph &graph, pb::Graph &to);
 
 /// One attribute; lists of tensors and of graphs, sparse tensors and types are
 /// refused before.
@@ -63,10 +66,10 @@ void write(const NodeAttribute &attribute, pb::Attribute &to) {
     to.set_s(attribute.s);
     break;
   case Kind::Tensor:
-    write(*attribute.tensor, *to.mutable_t());
+    writeWhole(*attribute.tensor, *to.mutable_t());
     break;
   case Kind::Graph:
-    write(*attribute.graph, *to.mutable_g());
+    writeInner(*attribute.graph, *to.mutable_g());
     break;
   case Kind::Floats:
     to.mutable_floats()->Add(attribute.floats.begin(), attribute.floats.end());
@@ -98,16 +101,22 @@ void write(const Node &node, pb::Node &to) {
   }
 }
 
+/// All but its initializers.
 void write(const Graph &graph, pb::Graph &to) {
   to.set_name(graph.name);
   for (const Node &node : graph.nodes)
     write(node, *to.add_node());
-  for (const TensorData &tensor : graph.initializers)
-    write(tensor, *to.add_initializer());
   for (const ValueInfo &info : graph.inputs)
     write(info, *to.add_input());
   for (const ValueInfo &info : graph.outputs)
     write(info, *to.add_output());
+}
+
+/// A graph inside a node.
+void writeInner(const Graph &graph, pb::Graph &to) {
+  write(graph, to);
+  for (const TensorData &tensor : graph.initializers)
+    writeWhole(tensor, *to.add_initializer());
 }
 
 std::string unwritable(const TensorData &tensor) {
@@ -147,24 +156,14 @@ std::string unwritable(const Graph &graph) {
 
 } // namespace
 
-Status writeModel(const std::string &path, const Model &model) {
+Status writeModel(const std::string &path, const Model &model,
+                  const WriteOptions &options) {
   std::string what = model.functions.empty()
                          ? unwritable(model.graph)
                          : "function '" + model.functions.front().name + "'";
   if (!what.empty())
     return Error{fmt::format("{}: writing {} is not supported", path, what),
                  ErrorKind::Unsupported};
-  size_t weights = 0;
-  for (const TensorData &tensor : model.graph.initializers)
-    weights += tensor.value.data.size();
-  auto tooLarge = [&](size_t bytes) {
-    return Error{fmt::format("{}: an ONNX file has at most 2 GiB, this would "
-                             "have {} bytes",
-                             path, bytes),
-                 ErrorKind::Unsupported};
-  };
-  if (weights > maxModelBytes)
-    return tooLarge(weights);
   pb::Model message;
   message.set_ir_version(irVersion);
   message.set_producer_name("varve");
@@ -174,9 +173,15 @@ Status writeModel(const std::string &path, const Model &model) {
     set.set_version(version);
   }
   write(model.graph, *message.mutable_graph());
-  if (message.ByteSizeLong() > maxModelBytes)
-    return tooLarge(message.ByteSizeLong());
-  return writeFile(path, {message.SerializeAsString()});
+  std::vector<Weight> weights;
+  for (const TensorData &tensor : model.graph.initializers) {
+    pb::Tensor &to = *message.mutable_graph()->add_initializer();
+    if (tensor.type == Element::String)
+      writeWhole(tensor, to);
+    else
+      weights.push_back(write(tensor, to));
+  }
+  return writeMessage(path, message, weights, options);
 }
 
 } // namespace varve::onnx

@@ -12,13 +12,6 @@ namespace varve::onnx {
 /// allocated that the files do not fill.
 Result<Model> readModel(const std::string &path);
 
-/// Writes the model in `from` with other values for some initializers of the
-/// main graph, by their names; types and shapes are theirs. External data come
-/// inside. The file is written whole or not at all.
-Status replaceWeights(const std::string &from,
-                      const std::map<std::string, Tensor> &weights,
-                      const std::string &to);
-
 /// A value of a declared type in the format's own serialization (TensorProto,
 /// SequenceProto or OptionalProto); `name` stands in diagnostics.
 Result<HostValue> parseValue(std::string_view bytes, const TypeInfo &type,

@@ -3,6 +3,7 @@
 #include "Learn/Weights.h"
 #include "Onnx/Parameters.h"
 #include "Onnx/Read.h"
+#include "Onnx/Write.h"
 #include "Support/File.h"
 #include <algorithm>
 #include <filesystem>
