@@ -1,6 +1,9 @@
 // Import, phases and emission of the functions of one program.
 #include "Compiler/Compile.h"
+#include "Onnx/Read.h"
 #include "Support/File.h"
+#include "Support/Safetensors.h"
+#include "Support/TemporaryFolder.h"
 #include "varve/Codegen/Emit.h"
 #include "varve/InitAll.h"
 #include "llvm/Support/raw_ostream.h"
@@ -233,19 +236,45 @@ static OutputKind outputKindOf(int64_t output) {
   }
 }
 
+/// The file of weights that a library carries; "" where it has first values.
+/// Those of an ONNX model are its own.
+static Result<std::string> weightsFor(const ArtifactDescription &library,
+                                      const varve_compile_request &request) {
+  if (request.weights)
+    return readFile(request.weights);
+  if (!StringRef(request.path).ends_with(".onnx"))
+    return std::string();
+  Result<onnx::Model> model = onnx::readModel(request.path);
+  if (!model)
+    return model.error();
+  std::map<std::string, const Tensor *> known;
+  for (const onnx::TensorData &tensor : model->graph.initializers)
+    known[tensor.name] = &tensor.value;
+  std::vector<SafetensorsEntry> entries;
+  for (const StateDescription &state : library.states)
+    if (const Tensor *value = known[state.name])
+      entries.push_back(
+          {state.name, value->type, value->shape, value->data.data()});
+  Result<TemporaryFolder> folder = TemporaryFolder::make();
+  if (!folder)
+    return folder.error();
+  std::string path = folder->path() + "/weights.safetensors";
+  if (Status written = writeSafetensors(path, entries, {}); !written)
+    return written.error();
+  return readFile(path);
+}
+
 static Status writeLibrary(CompiledProgram &program, const Target &target,
                            const varve_compile_request &request) {
   if (program.imports && !request.weights)
     return Error{"a library of a model with an `import` needs --weights: it "
                  "reads no ONNX file; `varve train --merge` writes them",
                  ErrorKind::Unsupported};
+  Result<std::string> weights = weightsFor(program.description, request);
+  if (!weights)
+    return weights.error();
   LibraryOptions library;
-  if (request.weights) {
-    Result<std::string> weights = readFile(request.weights);
-    if (!weights)
-      return weights.error();
-    library.weights = std::move(*weights);
-  }
+  library.weights = std::move(*weights);
   std::string header = libraryHeader(program.description, target, library);
   Result<std::string> bytes =
       emitLibrary(*program.module, program.description, target, library);

@@ -13,6 +13,8 @@ import subprocess
 import sys
 import tempfile
 
+import onnx_file
+
 varve, examples, cc = sys.argv[1:4]
 SAMPLES = 7 * 128 + 96  # a last batch of 96
 
@@ -76,3 +78,29 @@ with tempfile.TemporaryDirectory() as home:
     print(report)
     accuracy = float(re.search(r'"accuracy":([\d.]+)', report)[1])
     assert accuracy > 0.9, accuracy
+
+    # An ONNX model's library has the model's weights.
+    with open(f"{home}/net.onnx", "wb") as f:
+        f.write(onnx_file.model(
+            [onnx_file.node("MatMul", ["x", "fc/w:0"], ["y"])],
+            [onnx_file.tensor("fc/w:0", [2, 2], [1, 2, 3, 4])],
+            [onnx_file.value_info("x", [1, 2])],
+            [onnx_file.value_info("y", [1, 2])]))
+    run(varve, "compile", f"{home}/net.onnx", "-o", f"{home}/libnet.so",
+        "--header", f"{home}/net.h")
+    with open(f"{home}/net.c", "w") as f:
+        f.write("""#include "net.h"
+#include <stdio.h>
+int main(void) {
+  float x[] = {5, 7}, y[2];
+  graph *net = graph_create(1, NULL, 0);
+  graph_infer(net, x, y);
+  graph_destroy(net);
+  printf("%g %g", y[0], y[1]);
+  return 0;
+}
+""")
+    run(cc, "-std=c11", "-Wall", "-Wextra", "-Werror", f"{home}/net.c", "-o",
+        f"{home}/net", f"{home}/libnet.so")
+    output = run(f"{home}/net")
+    assert output == "26 38", output
