@@ -296,7 +296,7 @@ Status compile(const varve_compile_request &request,
     return options.error();
   std::unique_ptr<MLIRContext> context = createContext();
   if (request.output == VARVE_OUTPUT_TEXT)
-    return spellOnnx(*context, request, files);
+    return spellOnnx(*context, request, files, report);
   Result<CompiledProgram> program =
       StringRef(request.path).ends_with(".onnx")
           ? compileOnnx(*context, request, *options)

@@ -50,10 +50,11 @@ Status compile(const varve_compile_request &request,
 Result<onnx::ImportedModel> importOnnx(mlir::MLIRContext &context,
                                        const varve_compile_request &request);
 
-/// Writes an ONNX model as a text, and its weights.
+/// Writes an ONNX model as a text, and its weights. `specialized`: the inputs,
+/// one a line, for whose values it is right.
 Status spellOnnx(mlir::MLIRContext &context,
                  const varve_compile_request &request,
-                 std::vector<std::string> &files);
+                 std::vector<std::string> &files, std::string &specialized);
 
 /// Writes a program's one function, which went through the update, as an ONNX
 /// file.

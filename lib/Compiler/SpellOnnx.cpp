@@ -35,11 +35,15 @@ static Status writeWeights(const SpelledModel &spelled, onnx::Model &model,
   return writeSafetensors(path, entries, {});
 }
 
+/// What spelling a model leaves beside the text.
+struct Origin {
+  std::vector<std::string> files, specialized;
+};
+
 /// Imports the model with one more size known, or none, and spells it.
 static Result<SpelledModel> spellAt(MLIRContext &context,
                                     const varve_compile_request &request,
-                                    const std::string &dim,
-                                    std::vector<std::string> &files) {
+                                    const std::string &dim, Origin &origin) {
   std::vector<const char *> dims(request.dim, request.dim + request.dims);
   if (!dim.empty())
     dims.push_back(dim.c_str());
@@ -49,7 +53,7 @@ static Result<SpelledModel> spellAt(MLIRContext &context,
   Result<onnx::ImportedModel> imported = importOnnx(context, bound);
   if (!imported)
     return imported.error();
-  files = imported->files;
+  origin = {imported->files, imported->specialized};
   PassManager passes(&context);
   passes.addPass(createCanonicalizerPass());
   if (failed(passes.run(*imported->module)))
@@ -68,6 +72,10 @@ static std::string openSamples(const onnx::Model &model,
   for (const onnx::ValueInfo &input : model.graph.inputs) {
     if (weights.count(input.name))
       continue;
+    for (const varve_given_input &given :
+         ArrayRef(request.input, request.inputs))
+      if (input.name == given.name)
+        return "";
     const auto &shape = input.type.shape;
     if (!shape || shape->empty() || shape->front().size >= 0)
       return "";
@@ -85,14 +93,14 @@ static std::string openSamples(const onnx::Model &model,
 static Result<SpelledModel> spellOpen(MLIRContext &context,
                                       const varve_compile_request &request,
                                       const onnx::Model &model,
-                                      std::vector<std::string> &files) {
+                                      Origin &origin) {
   std::string name = openSamples(model, request);
   if (name.empty())
-    return spellAt(context, request, "", files);
+    return spellAt(context, request, "", origin);
   std::vector<SpelledModel> at;
   for (int64_t size : {1009, 1013}) {
     std::string dim = name + "=" + std::to_string(size);
-    Result<SpelledModel> spelled = spellAt(context, request, dim, files);
+    Result<SpelledModel> spelled = spellAt(context, request, dim, origin);
     if (!spelled)
       return spelled.error();
     spelled->text = withSizeNamed(spelled->text, size, "N");
@@ -110,15 +118,18 @@ static Result<SpelledModel> spellOpen(MLIRContext &context,
 }
 
 Status spellOnnx(MLIRContext &context, const varve_compile_request &request,
-                 std::vector<std::string> &files) {
+                 std::vector<std::string> &files, std::string &specialized) {
   if (!request.weights_path)
     return Error{"a text wants a file for the weights", ErrorKind::Usage};
   Result<onnx::Model> model = onnx::readModel(request.path);
   if (!model)
     return model.error();
-  Result<SpelledModel> spelled = spellOpen(context, request, *model, files);
+  Origin origin;
+  Result<SpelledModel> spelled = spellOpen(context, request, *model, origin);
   if (!spelled)
     return spelled.error();
+  files = std::move(origin.files);
+  specialized = llvm::join(origin.specialized, "\n");
   // Both files or none, as far as folders and space allow.
   Result<AtomicFile> text = AtomicFile::create(request.output_path);
   if (!text)

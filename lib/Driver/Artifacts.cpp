@@ -32,6 +32,15 @@ bool isOnnx(const std::string &path) {
   return fs::path(path).extension() == ".onnx";
 }
 
+std::vector<varve_given_input>
+requested(const std::vector<GivenInput> &inputs) {
+  std::vector<varve_given_input> list;
+  for (const GivenInput &input : inputs)
+    list.push_back({input.name.c_str(), input.bytes.data(),
+                    static_cast<int64_t>(input.bytes.size())});
+  return list;
+}
+
 std::string nativeCpu() {
   for (const char *cpu : {"x86-64-v4", "x86-64-v3", "neon"})
     if (varve_cpu_supports(cpu))
@@ -149,10 +158,7 @@ Artifacts::compileTo(const std::string &path, const std::string &function,
   std::vector<varve_function_request> functions;
   for (int64_t batch : batches)
     functions.push_back({function.c_str(), batch});
-  std::vector<varve_given_input> inputs;
-  for (const GivenInput &input : options.inputs)
-    inputs.push_back({input.name.c_str(), input.bytes.data(),
-                      static_cast<int64_t>(input.bytes.size())});
+  std::vector<varve_given_input> inputs = requested(options.inputs);
   varve_compile_request request = {};
   request.size = sizeof request;
   request.path = options.path.c_str();

@@ -4,6 +4,7 @@
 #define VARVE_DRIVER_ARTIFACTS_H
 
 #include "Driver/Cache.h"
+#include "varve-c/Compiler.h"
 #include "varve/Result.h"
 #include <cstdint>
 #include <optional>
@@ -18,6 +19,10 @@ struct GivenInput {
   std::string type;  ///< what a program is compiled for in any case
   std::string bytes; ///< and where it must be for the value, see Compiler.h
 };
+
+/// As the compiler takes them; points into `inputs`.
+std::vector<varve_given_input>
+requested(const std::vector<GivenInput> &inputs);
 
 /// What the artifacts of one program have in common.
 struct CompileOptions {

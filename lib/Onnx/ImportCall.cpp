@@ -79,8 +79,10 @@ Values Call::rest(size_t first) {
 const RefTensor &Call::known(size_t i) {
   if (const RefTensor *value = importer.known(stored(i)))
     return *value;
+  const std::string &input = importer.missingInput();
   refuse("the value of '" + node.inputs[i] +
-         "' decides shapes, and is not known before the model runs");
+         "' decides shapes, and is not known before the model runs" +
+         (input.empty() ? "" : ": give it by --input " + input + "=FILE"));
 }
 
 const RefTensor *Call::ifKnown(size_t i) {

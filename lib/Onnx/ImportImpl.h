@@ -44,6 +44,8 @@ public:
   /// The value of a tensor if it follows from constants, weights, and inputs
   /// whose values are given; the program is then made for those values.
   const RefTensor *known(mlir::Value value);
+  /// The input for want of which the last value was not known, or "".
+  const std::string &missingInput() const { return missing; }
   /// Whether it follows from constants alone.
   const RefTensor *knownConstant(mlir::Value value);
 
@@ -118,6 +120,7 @@ private:
   llvm::DenseMap<mlir::Value, std::unique_ptr<RefTensor>> values;
   llvm::DenseSet<mlir::Value> unknown;
   std::set<std::string> specialized;
+  std::string missing;
   int64_t spent = 0;
 
   /// Functions whose operators were looked at, and whether to the end.

@@ -92,9 +92,12 @@ bool Importer::spend(int64_t elements) {
 
 std::optional<RefTensor> Importer::leaf(Value value, bool inputs) {
   auto source = sources.find(value);
-  if (source == sources.end())
-    return std::nullopt;
   auto input = inputOf.find(value);
+  if (source == sources.end()) {
+    if (input != inputOf.end())
+      missing = input->second;
+    return std::nullopt;
+  }
   if (input != inputOf.end() && !inputs)
     return std::nullopt;
   auto type = cast<RankedTensorType>(value.getType());
@@ -186,6 +189,7 @@ const RefTensor *Importer::evaluate(Value wanted, bool inputs) {
 const RefTensor *Importer::known(Value value) {
   if (auto memo = values.find(value); memo != values.end())
     return memo->second.get();
+  missing.clear();
   return evaluate(value, /*inputs=*/true);
 }
 

@@ -72,7 +72,7 @@ TEST_F(OnnxImport, IsMadeForTheValueOfAShape) {
   net.node("Reshape", {"x", "s"}, {"y"});
   EXPECT_EQ(failure(net, ErrorKind::Unsupported),
             "node 'Reshape_1' (Reshape): the value of 's' decides shapes, and "
-            "is not known before the model runs");
+            "is not known before the model runs: give it by --input s=FILE");
   give(floats("x", {6}, std::vector<float>(6, 1)));
   give(ints("s", {2}, {2, -1}));
   auto model = import(net);

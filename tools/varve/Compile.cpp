@@ -1,6 +1,7 @@
 // `varve compile`: ahead of time, to a library with a C header or to a form
 // that other tools take.
 #include "Driver/CompilerLibrary.h"
+#include "OnnxValues.h"
 #include "Verbs.h"
 #include <cstdio>
 #include <filesystem>
@@ -50,6 +51,9 @@ int runCompile(const CompileArgs &args) {
   if (!args.batches.empty() && isOnnx(args.file))
     return fail({"--batch is not for an ONNX model: --dim gives its open sizes",
                  ErrorKind::Usage});
+  auto given = readGivenInputs(args.file, args.inputs);
+  if (!given)
+    return fail(given.error());
   auto library = CompilerLibrary::load();
   if (!library)
     return fail(library.error());
@@ -63,6 +67,7 @@ int runCompile(const CompileArgs &args) {
       sets.push_back(set.c_str());
   for (const std::string &pass : args.disabledPasses)
     passes.push_back(pass.c_str());
+  std::vector<varve_given_input> inputs = requested(*given);
   std::vector<varve_function_request> functions;
   for (int64_t batch : args.batches)
     functions.push_back({args.function.c_str(), batch});
@@ -78,6 +83,8 @@ int runCompile(const CompileArgs &args) {
   request.sets = static_cast<int64_t>(sets.size());
   request.dim = dims.data();
   request.dims = static_cast<int64_t>(dims.size());
+  request.input = inputs.data();
+  request.inputs = static_cast<int64_t>(inputs.size());
   request.function = functions.data();
   request.functions = static_cast<int64_t>(functions.size());
   request.cpu = orNull(args.cpu);
@@ -96,6 +103,8 @@ int runCompile(const CompileArgs &args) {
                 static_cast<ErrorKind>(result.status)};
   double seconds = result.seconds;
   bool done = result.status == VARVE_OK;
+  if (done && isOnnx(args.file))
+    showMadeFor(result.text);
   library->clear(&result);
   if (!done)
     return fail(outcome);

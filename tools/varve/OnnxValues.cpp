@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <nlohmann/json.hpp>
+#include <sstream>
 
 namespace varve::cli {
 namespace {
@@ -67,6 +68,14 @@ Status fillWeights(Program &program, const onnx::Model &model) {
       return set.error();
   }
   return {};
+}
+
+std::vector<GivenInput> givenOf(const std::vector<OnnxValue> &values) {
+  std::vector<GivenInput> given;
+  for (const OnnxValue &each : values)
+    given.push_back({each.name, typeOf(each.value),
+                     onnx::serializeValue(each.value, each.name)});
+  return given;
 }
 
 /// A file for an output, in folders if its name has slashes; never outside.
@@ -182,6 +191,32 @@ readOnnxValues(const std::string &flag, const std::vector<std::string> &texts,
   return result;
 }
 
+Result<std::vector<GivenInput>>
+readGivenInputs(const std::string &file,
+                const std::vector<std::string> &texts) {
+  if (texts.empty())
+    return std::vector<GivenInput>();
+  if (!isOnnx(file))
+    return Error{"--input is for ONNX models, whose shapes may depend on it",
+                 ErrorKind::Usage};
+  auto model = onnx::readModel(file);
+  if (!model)
+    return model.error();
+  auto values = readOnnxValues("--input", texts, "input", model->graph.inputs);
+  if (!values)
+    return values.error();
+  return givenOf(*values);
+}
+
+void showMadeFor(const char *names) {
+  std::istringstream lines(names ? names : "");
+  for (std::string name; std::getline(lines, name);)
+    fmt::print(stderr,
+               "varve: warning: the result is right for this value of input "
+               "'{}' alone: it decides shapes\n",
+               name);
+}
+
 TensorsByName tensorsOf(const std::vector<OnnxValue> &values) {
   TensorsByName tensors;
   for (const OnnxValue &each : values)
@@ -200,9 +235,7 @@ Result<Program> openOnnx(const ModelArgs &args, const onnx::Model &model,
   for (const std::string &set : args.sets)
     (set.rfind(dim, 0) == 0 ? options.dims : options.sets)
         .push_back(set.rfind(dim, 0) == 0 ? set.substr(dim.size()) : set);
-  for (const OnnxValue &each : inputs)
-    options.inputs.push_back({each.name, typeOf(each.value),
-                              onnx::serializeValue(each.value, each.name)});
+  options.inputs = givenOf(inputs);
   auto opened = Artifacts::open(std::move(options));
   if (!opened)
     return opened.error();

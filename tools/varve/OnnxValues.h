@@ -3,6 +3,7 @@
 #ifndef VARVE_TOOLS_ONNXVALUES_H
 #define VARVE_TOOLS_ONNXVALUES_H
 
+#include "Driver/Artifacts.h"
 #include "Learn/Program.h"
 #include "Model.h"
 #include "Onnx/Read.h"
@@ -23,6 +24,14 @@ readOnnxValues(const std::string &flag, const std::vector<std::string> &texts,
 
 /// Their tensors, by the names that the program has for them.
 TensorsByName tensorsOf(const std::vector<OnnxValue> &values);
+
+/// The same of the model in a file, as the compiler takes them.
+Result<std::vector<GivenInput>>
+readGivenInputs(const std::string &file, const std::vector<std::string> &texts);
+
+/// Says on stderr which of the model's inputs, a line each, a compilation's
+/// output holds for one value of.
+void showMadeFor(const char *names);
 
 /// A program with one function, compiled for inputs of these types, with the
 /// model's weights.

@@ -63,6 +63,7 @@ int runGenerate(const GenerateArgs &args);
 struct CompileArgs {
   std::string file, weights, function = "infer", cpu, output, header;
   std::vector<std::string> sets, disabledPasses;
+  std::vector<std::string> inputs; ///< of an ONNX model, "NAME=x.npy"
   std::vector<int64_t> batches; ///< empty: the model's
   std::string stopAfter, reproducer;
   bool printPhases = false;
@@ -71,7 +72,8 @@ int runCompile(const CompileArgs &args);
 
 struct ImportArgs {
   std::string file, output, weights;
-  std::vector<std::string> dims; ///< "NAME=SIZE"
+  std::vector<std::string> dims;   ///< "NAME=SIZE"
+  std::vector<std::string> inputs; ///< "NAME=x.npy"
 };
 int runImport(const ImportArgs &args);
 

@@ -310,6 +310,14 @@ void addGenerate(CLI::App &app, std::function<int()> &action) {
   verb->add_option("--seed", args.seed, "of the draws")->type_name("S");
 }
 
+void addGivenFlag(CLI::App &verb, std::vector<std::string> &inputs) {
+  verb.add_option("--input", inputs,
+                  "an input of an ONNX model whose sizes or value decide shapes")
+      ->type_name("NAME=x.{npy,pb}")
+      ->take_all()
+      ->expected(1);
+}
+
 void addCompile(CLI::App &app, std::function<int()> &action) {
   static CompileArgs args;
   CLI::App *verb = addVerb(
@@ -348,6 +356,7 @@ void addCompile(CLI::App &app, std::function<int()> &action) {
       ->take_all()
       ->expected(1)
       ->check(CLI::PositiveNumber);
+  addGivenFlag(*verb, args.inputs);
   verb->add_option("--target-cpu", args.cpu,
                    "x86-64-v3, x86-64-v4 or neon; else this machine's")
       ->type_name("CPU");
@@ -378,6 +387,7 @@ void addImport(CLI::App &app, std::function<int()> &action) {
   verb->add_option("--weights", args.weights, "where the weights go")
       ->type_name("W.safetensors")
       ->required();
+  addGivenFlag(*verb, args.inputs);
   verb->add_option("--dim", args.dims, "a size that the model leaves open")
       ->type_name("NAME=SIZE")
       ->take_all()
