@@ -1,7 +1,7 @@
 // Each operation is a call of the primitive that it is, or one of the
 // language's operators. What is read once, and belongs to the same node of the
 // graph that the program came from, stands inside of what reads it.
-#include "Language/Spell.h"
+#include "Language/SpellImpl.h"
 #include "Dialect/Varve/Ops/Build.h"
 #include "Language/ImportDatum.h"
 #include "Language/Parser.h"
@@ -9,7 +9,6 @@
 #include "varve/Tensor.h"
 #include "llvm/ADT/StringExtras.h"
 #include <charconv>
-#include <set>
 
 using namespace mlir;
 
@@ -81,50 +80,6 @@ std::string spellNumber(double value, Type element) {
                  : std::to_chars(buffer, buffer + sizeof buffer, float(value));
   return std::string(buffer, end.ptr);
 }
-
-class Speller {
-public:
-  Speller(ProgramOp program, const std::string &path)
-      : program(program), path(path) {}
-  Result<SpelledModel> run();
-
-private:
-  struct Text {
-    std::string text;
-    bool atom = true; ///< stands anywhere without parentheses
-  };
-  std::string unique(StringRef wanted);
-  std::string name(Value value, StringRef wanted);
-  void refuse(Operation *op, const std::string &why);
-  Text spell(Operation *op);
-  Text call(Operation *op);
-  std::string attribute(Operation *op, const Parameter &parameter,
-                        Attribute value);
-  Text infix(Operation *op, const char *symbol);
-  /// An operand as it stands in an expression.
-  std::string operand(Value value);
-  /// The same where the operation broadcasts by itself and takes numbers.
-  std::string stretched(Operation *op, unsigned i);
-  std::string constant(ConstantOp op);
-  std::string repeated(BroadcastOp op);
-  std::optional<std::string> splat(Value value) const;
-  std::string slice(SliceOp op);
-  bool standsInside(Operation *op, const Text &text);
-  void statement(Operation &op);
-  void declare(BlockArgument argument, StringRef state);
-  void line(const std::string &text) { body += "  " + text + "\n"; }
-
-  ProgramOp program;
-  const std::string &path;
-  FuncOp func;
-  SpelledModel spelled;
-  std::string body;
-  llvm::DenseMap<Value, Text> texts;
-  /// State that is declared before what reads it first.
-  llvm::DenseMap<Value, std::string> undeclared;
-  std::set<std::string> taken;
-  std::vector<std::string> errors;
-};
 
 } // namespace
 
@@ -216,8 +171,8 @@ std::string Speller::constant(ConstantOp op) {
   if (auto named = op->getLoc()->findInstanceOf<NameLoc>())
     base = identifier(named.getName(), true);
   std::string own = unique(base);
-  line("state " + own + ": " + spellTensor(element, type.getShape()) +
-       " = zeros");
+  declaration("state " + own + ": " + spellTensor(element, type.getShape()) +
+              " = zeros");
   spelled.constants.push_back(
       {own, mlir::cast<DenseElementsAttr>(op.getValue())});
   texts[value] = {own, true};
@@ -291,6 +246,18 @@ Speller::Text Speller::infix(Operation *op, const char *symbol) {
   return {x + " " + symbol + " " + y, false};
 }
 
+/// Counted along its axis, the same along the others.
+static std::string iota(IotaOp op) {
+  std::string dtype = elementName(op.getDtype()),
+              axis = std::to_string(op.getAxis());
+  std::string range = "range(" + std::to_string(op.getShape()[op.getAxis()]) +
+                      (dtype == "i64" ? "" : ", dtype: " + dtype) + ")";
+  if (op.getShape().size() == 1)
+    return range;
+  return "broadcast(" + range + ", [" + joinInts(op.getShape()) +
+         "], axis: " + axis + ")";
+}
+
 std::string Speller::slice(SliceOp op) {
   std::string text = operand(op.getX()) + "[";
   for (int64_t d = 0; d < typeOf(op.getX()).getRank(); ++d) {
@@ -315,8 +282,7 @@ static bool isWindowList(StringRef key) {
       key);
 }
 
-std::string Speller::attribute(Operation *op, const Parameter &parameter,
-                               Attribute value) {
+static std::string spellAttribute(const Parameter &parameter, Attribute value) {
   if (auto type = dyn_cast<TypeAttr>(value))
     return elementName(type.getValue());
   if (auto text = dyn_cast<StringAttr>(value))
@@ -391,7 +357,7 @@ Speller::Text Speller::call(Operation *op) {
     Attribute value = op->getAttr(p.name);
     if (!value)
       continue;
-    std::string spelled = attribute(op, p, value);
+    std::string spelled = spellAttribute(p, value);
     written[p.name] = spelled;
     bool usual = p.fallback &&
                  (spelled == *p.fallback || (written.count(*p.fallback) &&
@@ -438,33 +404,60 @@ Speller::Text Speller::spell(Operation *op) {
     return {"not " + operand(op->getOperand(0)), false};
   if (auto cut = dyn_cast<SliceOp>(op))
     return {slice(cut)};
-  if (auto iota = dyn_cast<IotaOp>(op); iota && iota.getShape().size() == 1) {
-    std::string dtype = elementName(iota.getDtype());
-    return {"range(" + std::to_string(iota.getShape()[0]) +
-            (dtype == "i64" ? "" : ", dtype: " + dtype) + ")"};
-  }
+  if (auto count = dyn_cast<IotaOp>(op); count && !count.getShape().empty())
+    return {iota(count)};
   return call(op);
 }
 
 // ---- statements ----
 
-static std::string nodeOf(Operation *op) {
+void Speller::line(const std::string &text) {
+  if (!depth) {
+    body += declared;
+    declared.clear();
+  }
+  body += text + "\n";
+}
+
+std::string nodeOf(Operation *op) {
   auto named = op->getLoc()->findInstanceOf<NameLoc>();
   return named ? named.getName().str() : "";
+}
+
+std::string nameOfNode(Operation *op) {
+  std::string node = nodeOf(op);
+  return node.empty() ? op->getName().stripDialect().str()
+                      : identifier(node, /*lower=*/true);
+}
+
+/// Whether a region reads the operand, which may be in several places.
+static bool isCaptured(OpOperand &use) {
+  Operation *op = use.getOwner();
+  if (isa<IfOp>(op))
+    return use.getOperandNumber() > 0;
+  auto scan = dyn_cast<ScanOp>(op);
+  return scan && llvm::is_contained(scan.getConstants(), use.get());
 }
 
 /// Whether `op` is written where its one reader is.
 bool Speller::standsInside(Operation *op, const Text &text) {
   if (op->getNumResults() != 1 || !op->getResult(0).hasOneUse())
     return false;
-  Operation *reader = *op->getResult(0).user_begin();
-  return !isa<ReturnOp>(reader) && reader->getBlock() == op->getBlock() &&
-         nodeOf(reader) == nodeOf(op) && text.text.size() <= longText;
+  OpOperand &use = *op->getResult(0).use_begin();
+  Operation *reader = use.getOwner();
+  return !isa<ReturnOp, YieldOp>(reader) &&
+         reader->getBlock() == op->getBlock() &&
+         nodeOf(reader) == nodeOf(op) && !isCaptured(use) &&
+         text.text.size() <= longText;
 }
 
 void Speller::statement(Operation &op) {
   if (isa<ConstantOp, BroadcastOp>(op))
     return; // where it is read
+  if (auto node = dyn_cast<IfOp>(op))
+    return branch(node);
+  if (auto node = dyn_cast<ScanOp>(op))
+    return scan(node);
   size_t before = errors.size();
   Text text = spell(&op);
   if (errors.size() != before) {
@@ -476,9 +469,7 @@ void Speller::statement(Operation &op) {
     texts[op.getResult(0)] = text;
     return;
   }
-  std::string base = nodeOf(&op);
-  base = base.empty() ? op.getName().stripDialect().str()
-                      : identifier(base, /*lower=*/true);
+  std::string base = nameOfNode(&op);
   // A call with several results gives the first where one name stands.
   unsigned named = 0;
   for (auto [i, result] : llvm::enumerate(op.getResults()))
@@ -497,8 +488,8 @@ void Speller::declare(BlockArgument argument, StringRef state) {
   bool isParam = isa<FloatType>(type.getElementType());
   undeclared.erase(argument);
   std::string own = name(argument, identifier(state, /*lower=*/true));
-  line((isParam ? "param " : "state ") + own + ": " +
-       spellTensor(type.getElementType(), type.getShape()) + " = zeros");
+  declaration((isParam ? "param " : "state ") + own + ": " +
+              spellTensor(type.getElementType(), type.getShape()) + " = zeros");
   spelled.state.push_back({state.str(), own});
 }
 
@@ -540,9 +531,9 @@ Result<SpelledModel> Speller::run() {
     return Error{llvm::join(errors, "\n"), ErrorKind::Unsupported};
   if (results.size() > 1)
     outputs = "(" + outputs + ")";
+  line("return " + returned);
   std::string text = "model " + identifier(program.getSymName(), true) + "(" +
-                     inputs + ") -> " + outputs + " {\n" + body + "  return " +
-                     returned + "\n}\n";
+                     inputs + ") -> " + outputs + " {\n" + body + "}\n";
   Result<std::string> canonical = canonicalText(text, path);
   if (!canonical)
     return canonical.error();
