@@ -74,17 +74,13 @@ Status checkInputs(const varve_function_desc &function, int64_t samples,
 std::vector<Tensor> makeBuffers(const varve_function_desc &function,
                                 int64_t from,
                                 const std::vector<ArrayView> &inputs) {
-  std::vector<Tensor> buffers;
-  for (int64_t i = 0; i < function.inputs + function.results; ++i) {
+  std::vector<Tensor> buffers = zerosFor(function, function.batch);
+  for (int64_t i = 0; i < function.inputs; ++i) {
     const varve_tensor_desc &desc = function.args[i];
-    std::vector<int64_t> shape(desc.shape, desc.shape + desc.rank);
-    if (!shape.empty() && shape[0] < 0)
-      shape[0] = function.batch;
-    bool batched = !shape.empty() && shape[0] == function.batch;
-    Tensor &buffer = buffers.emplace_back(typeOf(desc), std::move(shape));
+    Tensor &buffer = buffers[static_cast<size_t>(i)];
+    bool batched = !buffer.shape.empty() && buffer.shape[0] == function.batch;
     size_t bytes = buffer.data.size();
-    const ArrayView *value =
-        i < function.inputs ? findInput(inputs, desc.name) : nullptr;
+    const ArrayView *value = findInput(inputs, desc.name);
     if (value && bytes > 0) {
       size_t each = bytes / static_cast<size_t>(function.batch);
       const auto *source = static_cast<const std::byte *>(value->data);
@@ -95,8 +91,6 @@ std::vector<Tensor> makeBuffers(const varve_function_desc &function,
     if (desc.kind == VARVE_ARG_INDICES)
       std::iota(buffer.as<int64_t>(), buffer.as<int64_t>() + function.batch,
                 int64_t(0));
-    if (bytes == 0)
-      buffer.data.resize(1); // an empty buffer still has its own address
   }
   return buffers;
 }
@@ -157,10 +151,7 @@ infer(Program &program, const std::vector<ArrayView> &inputs, bool prepare) {
     if (Status fits = checkInputs(function, samples, inputs); !fits)
       return fits.error();
     std::vector<Tensor> buffers = makeBuffers(function, from, inputs);
-    std::vector<void *> args;
-    for (Tensor &buffer : buffers)
-      args.push_back(buffer.data.data());
-    program.call(function, args.data());
+    program.call(function, buffers);
     if (Status fits = collect(function, from, buffers, outputs); !fits)
       return fits.error();
   }

@@ -209,4 +209,26 @@ Status Program::importState(int64_t index, const Tensor &value) {
   return {};
 }
 
+void Program::call(const varve_function_desc &function,
+                   std::vector<Tensor> &args) {
+  std::byte none; // An empty tensor has an address, too.
+  std::vector<void *> buffers;
+  for (Tensor &arg : args)
+    buffers.push_back(arg.data.empty() ? &none : arg.data.data());
+  call(function, buffers.data());
+}
+
+std::vector<Tensor> zerosFor(const varve_function_desc &function,
+                             int64_t open) {
+  std::vector<Tensor> args;
+  for (int64_t i = 0; i < function.inputs + function.results; ++i) {
+    const varve_tensor_desc &desc = function.args[i];
+    std::vector<int64_t> shape(desc.shape, desc.shape + desc.rank);
+    if (!shape.empty() && shape[0] < 0)
+      shape[0] = open;
+    args.emplace_back(static_cast<DType>(desc.dtype), std::move(shape));
+  }
+  return args;
+}
+
 } // namespace varve

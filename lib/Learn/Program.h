@@ -78,12 +78,18 @@ public:
   void call(const varve_function_desc &function, void *const *args) {
     varve_session_call(session(), &function, args, team());
   }
+  /// The same on tensors: inputs, then results.
+  void call(const varve_function_desc &function, std::vector<Tensor> &args);
 
 private:
   struct Impl;
   explicit Program(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl;
 };
+
+/// Zeros for the arguments of a function: inputs, then results. Where the first
+/// axis is of any size, it has `open`.
+std::vector<Tensor> zerosFor(const varve_function_desc &function, int64_t open);
 
 } // namespace varve
 #endif

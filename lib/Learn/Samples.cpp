@@ -43,25 +43,14 @@ prepareSamples(Program &program, const Dataset &data,
   if (Status got = program.require({"prepare", {batch}}); !got)
     return got.error();
   const varve_function_desc &function = *program.find("prepare", batch);
-  std::vector<Tensor> buffers;
-  for (int64_t i = 0; i < function.inputs + function.results; ++i) {
-    const varve_tensor_desc &desc = function.args[i];
-    std::vector<int64_t> shape(desc.shape, desc.shape + desc.rank);
-    if (!shape.empty() && shape[0] < 0)
-      shape[0] = 0; // the data set's own tensor takes its place
-    Tensor &buffer =
-        buffers.emplace_back(static_cast<DType>(desc.dtype), std::move(shape));
-    if (i < function.inputs)
-      if (Status filled = fillInput(desc, data, indices, seed, epoch, buffer);
-          !filled)
-        return filled.error();
-    if (buffer.data.empty())
-      buffer.data.resize(1); // an empty buffer still has its own address
-  }
-  std::vector<void *> args;
-  for (Tensor &buffer : buffers)
-    args.push_back(buffer.data.data());
-  program.call(function, args.data());
+  // The data set's own tensors take the place of those of no sample.
+  std::vector<Tensor> buffers = zerosFor(function, 0);
+  for (int64_t i = 0; i < function.inputs; ++i)
+    if (Status filled = fillInput(function.args[i], data, indices, seed, epoch,
+                                  buffers[static_cast<size_t>(i)]);
+        !filled)
+      return filled.error();
+  program.call(function, buffers);
   std::vector<NamedTensor> outputs;
   for (int64_t i = function.inputs; i < function.inputs + function.results; ++i)
     outputs.push_back(

@@ -238,12 +238,10 @@ Result<std::vector<Tensor>> callFunction(Program &program,
                                          const TensorsByName &cotangents) {
   if (Status fits = checkMemory(function); !fits)
     return fits.error();
-  std::vector<Tensor> buffers;
-  for (int64_t i = 0; i < function.inputs + function.results; ++i) {
+  std::vector<Tensor> buffers = zerosFor(function, 0);
+  for (int64_t i = 0; i < function.inputs; ++i) {
     const varve_tensor_desc &desc = function.args[i];
-    Tensor &buffer = buffers.emplace_back(
-        static_cast<DType>(desc.dtype),
-        std::vector<int64_t>(desc.shape, desc.shape + desc.rank));
+    Tensor &buffer = buffers[static_cast<size_t>(i)];
     Status filled;
     if (desc.kind == VARVE_ARG_INPUT)
       filled = fill(buffer, desc, inputs, "input");
@@ -251,16 +249,9 @@ Result<std::vector<Tensor>> callFunction(Program &program,
       filled = fill(buffer, desc, cotangents, "cotangent");
     if (!filled)
       return filled.error();
-    if (buffer.data.empty())
-      buffer.data.resize(1); // an empty buffer still has its own address
   }
-  std::vector<void *> args;
-  for (Tensor &buffer : buffers)
-    args.push_back(buffer.data.data());
-  program.call(function, args.data());
+  program.call(function, buffers);
   buffers.erase(buffers.begin(), buffers.begin() + function.inputs);
-  for (Tensor &buffer : buffers)
-    buffer.data.resize(size_t(buffer.elements()) * byteSize(buffer.type));
   return buffers;
 }
 
