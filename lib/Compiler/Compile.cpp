@@ -125,8 +125,6 @@ onnxRequestOf(const varve_compile_request &request) {
       return Error{std::string("--dim takes NAME=SIZE, not '") + dim + "'",
                    ErrorKind::Usage};
   }
-  if (request.sets > 0)
-    return Error{"an ONNX model has no settings", ErrorKind::Usage};
   StringRef name = request.functions == 1 ? request.function->name : "";
   if (name != "infer" && name != "gradients")
     return Error{"'" + name.str() +
@@ -144,6 +142,30 @@ importOnnx(MLIRContext &context, const varve_compile_request &request) {
   return onnx::importModel(context, *import);
 }
 
+/// The one setting that an ONNX model has: what its products of f32 are
+/// computed in.
+static Result<Type> precisionOfOnnx(MLIRContext &context,
+                                    const varve_compile_request &request) {
+  Type precision;
+  for (const std::string &set : strings(request.set, request.sets)) {
+    auto [key, value] = StringRef(set).split('=');
+    if (key != "precision")
+      return Error{"an ONNX model has no setting `" + key.str() +
+                       "`, only `precision`",
+                   ErrorKind::Usage};
+    if (value == "bf16")
+      precision = BFloat16Type::get(&context);
+    else if (value == "f16")
+      precision = Float16Type::get(&context);
+    else if (value == "f32")
+      precision = Type();
+    else
+      return Error{"`precision` is f32, bf16 or f16, not `" + value.str() + "`",
+                   ErrorKind::Usage};
+  }
+  return precision;
+}
+
 /// Imports an ONNX model and runs the phases on it.
 static Result<CompiledProgram> compileOnnx(MLIRContext &context,
                                            const varve_compile_request &request,
@@ -156,6 +178,12 @@ static Result<CompiledProgram> compileOnnx(MLIRContext &context,
   whole.files = std::move(model->files);
   whole.files.insert(whole.files.begin(), request.path);
   whole.specialized = std::move(model->specialized);
+  Result<Type> precision = precisionOfOnnx(context, request);
+  if (!precision)
+    return precision.error();
+  if (*precision)
+    for (ProgramOp program : whole.module->getOps<ProgramOp>())
+      program->setAttr("varve.precision", TypeAttr::get(*precision));
   PipelineOptions own = options;
   own.inputGradients = StringRef(request.function->name) == "gradients";
   Result<ArtifactDescription> description = runPipeline(*whole.module, own);

@@ -86,6 +86,17 @@ bool Importer::inferAlone() {
   return true;
 }
 
+/// What `--set precision=` says of products, or null: of a model without
+/// `train`, which else would say it.
+static Type precisionSet(MLIRContext &context, ArrayRef<std::string> sets) {
+  for (StringRef set : llvm::reverse(sets))
+    if (set.consume_front("precision="))
+      return set == "bf16"  ? Type(BFloat16Type::get(&context))
+             : set == "f16" ? Type(Float16Type::get(&context))
+                            : Type();
+  return {};
+}
+
 Result<ImportedProgram> Importer::run() {
   context.loadDialect<VarveDialect>();
   auto fail = [&] {
@@ -121,6 +132,8 @@ Result<ImportedProgram> Importer::run() {
   program.setSettingsAttr(settingsAttribute());
   if (train)
     program.setTrainAttr(trainAttribute());
+  else if (Type precision = precisionSet(context, request.set))
+    program->setAttr("varve.precision", TypeAttr::get(precision));
 
   std::string message;
   ScopedDiagnosticHandler handler(&context, [&](mlir::Diagnostic &diagnostic) {

@@ -357,6 +357,9 @@ bool Importer::applyOverride(const std::string &key, ast::Expr value,
   if (!llvm::is_contained(known, head.str()))
     return fail("`" + head.str() + "` cannot be set from here",
                 suggest(head.str(), known));
+  if (!train && key == "precision") // Import.cpp reads it.
+    return llvm::is_contained({"f32", "bf16", "f16"}, value.text) ||
+           fail("`precision` is f32, bf16 or f16");
   if (!train)
     return fail("there is no `train` block to set `" + key + "` in");
 

@@ -13,6 +13,7 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <numeric>
+#include <utility>
 
 namespace varve {
 namespace {
@@ -45,6 +46,7 @@ private:
                          int64_t firstStep);
   Status checkNumbers(const Call &call) const;
   Result<Next> endEpoch(double seconds, int64_t samplesSeen);
+  void noteOverflows();
   Status judge(const std::vector<Measure> &measures);
   Status finish();
   Status save();
@@ -84,6 +86,7 @@ private:
   Snapshot best;
   std::string folder; ///< of checkpoints
   int64_t checkpointEvery = 0;
+  int64_t overflows = 0; ///< steps of the epoch that f16 left out
   int64_t epochs = 0, steps = 0, stepsPerEpoch = 0; ///< in all; in an epoch
   /// Of greedy learning: the epoch at which each stage begins, and the end.
   std::vector<int64_t> stageStart;
@@ -415,6 +418,8 @@ Result<Trainer::Next> Trainer::afterStep(const Call &call,
   if (Status fine = checkNumbers(call); !fine)
     return fine.error();
   call.accumulate(progress.sums.data());
+  const void *finite = call.output("finite");
+  overflows += finite && !*static_cast<const uint8_t *>(finite);
   if (options.observer) {
     int64_t batch = progress.settings.batch;
     auto seen = static_cast<double>(
@@ -459,6 +464,7 @@ Result<Trainer::Next> Trainer::endEpoch(double seconds, int64_t samplesSeen) {
     options.observer->onEpoch({progress.epoch + 1, epochs, std::move(measures),
                                seconds,
                                static_cast<double>(samplesSeen) / seconds});
+  noteOverflows();
   // A run of `steps` may end inside an epoch; more steps go on from there.
   if (progress.step == stepsPerEpoch) {
     ++progress.epoch;
@@ -473,6 +479,17 @@ Result<Trainer::Next> Trainer::endEpoch(double seconds, int64_t samplesSeen) {
     return Next::GoOn;
   outcome.end = TrainOutcome::End::Interrupted;
   return Next::Ended;
+}
+
+/// Says how many steps of an epoch the scale of an f16 loss was too large for.
+void Trainer::noteOverflows() {
+  if (overflows == 0)
+    return;
+  int64_t state = varve_session_find(program.session(), "step:loss_scale");
+  note(fmt::format("{} of {} steps changed nothing, since gradients overflowed "
+                   "in f16; the loss is scaled by {:g} now",
+                   std::exchange(overflows, 0), progress.step,
+                   *program.exportState(state).as<float>()));
 }
 
 /// Keeps the best weights and ends a run that no longer gets better.

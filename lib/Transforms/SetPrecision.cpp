@@ -12,7 +12,7 @@ namespace varve {
 #include "varve/Transforms/Passes.h.inc"
 } // namespace varve
 
-static void narrow(Operation *op, Type precision) {
+static void narrowProduct(Operation *op, Type precision) {
   OpBuilder b(op);
   auto type = cast<RankedTensorType>(op->getResult(0).getType());
   if (!type.getElementType().isF32())
@@ -45,11 +45,10 @@ namespace {
 struct SetPrecisionPass
     : public varve::impl::SetPrecisionBase<SetPrecisionPass> {
   void runOnOperation() override {
-    DictionaryAttr train = getOperation().getTrainAttr();
-    auto precision = train ? train.getAs<TypeAttr>("precision") : TypeAttr();
-    if (!precision)
+    Type narrow = typeToUse();
+    if (!narrow)
       return;
-    if (precision.getValue().isF16())
+    if (narrow.isF16())
       declareLossScale(getOperation());
     SmallVector<Operation *> products;
     getOperation().walk([&](Operation *op) {
@@ -57,7 +56,16 @@ struct SetPrecisionPass
         products.push_back(op);
     });
     for (Operation *op : products)
-      narrow(op, precision.getValue());
+      narrowProduct(op, narrow);
+  }
+
+  /// What `train` says, else, of a program without it, its attribute.
+  Type typeToUse() {
+    ProgramOp program = getOperation();
+    DictionaryAttr train = program.getTrainAttr();
+    auto said = train ? train.getAs<TypeAttr>("precision")
+                      : program->getAttrOfType<TypeAttr>("varve.precision");
+    return said ? said.getValue() : Type();
   }
 };
 } // namespace

@@ -30,3 +30,17 @@ varve.program @bf16 attributes {train = {precision = bf16}} {
 varve.program @f16 attributes {train = {precision = f16}} {
   varve.state @step : tensor<i64> {role = "counter"}
 }
+
+// -----
+
+// A program without `train`, of an ONNX model, says it by itself.
+// CHECK-LABEL: varve.program @alone
+// CHECK:         varve.matmul %{{.*}} : tensor<2x3xbf16>, tensor<3x4xbf16> -> tensor<2x4xbf16>
+varve.program @alone attributes {varve.precision = bf16} {
+  varve.func @infer(%x: tensor<2x3xf32> {kind = "input", name = "x"},
+                    %y: tensor<3x4xf32> {kind = "input", name = "y"})
+      -> ({kind = "output", name = "o"}) {
+    %z = varve.matmul %x, %y : tensor<2x3xf32>, tensor<3x4xf32> -> tensor<2x4xf32>
+    varve.return %z : tensor<2x4xf32>
+  }
+}
