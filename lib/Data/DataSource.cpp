@@ -233,6 +233,37 @@ bool DataSource::findImages(const std::string &folder) {
   return true;
 }
 
+// The two files that the model names, and those of the test, which are named
+// "test" where these are named "train".
+bool DataSource::findPair(const std::string &folder) {
+  auto first = spec.options.find("path"), second = spec.options.find("path2");
+  if (first == spec.options.end() || second == spec.options.end())
+    return false;
+  std::string names[] = {first->second, second->second};
+  auto pair = [&]() -> std::optional<Part> {
+    Part found{Format::ParallelText, {}, {}};
+    for (const std::string &name : names) {
+      found.paths.push_back((fs::path(folder) / name).lexically_normal());
+      if (!isFile(found.paths.back()))
+        return std::nullopt;
+    }
+    return found;
+  };
+  train = pair();
+  bool tests = true;
+  for (std::string &name : names) {
+    std::string file = fs::path(name).filename().string();
+    tests &= file.rfind("train", 0) == 0;
+    if (tests)
+      name =
+          (fs::path(name).parent_path() / ("test" + file.substr(5))).string();
+  }
+  if (train && tests)
+    test = pair();
+  place = folder;
+  return train.has_value();
+}
+
 // A tar file alone is both parts where its folders say so.
 Status DataSource::openArchive(const std::string &path) {
   place = path;
@@ -328,6 +359,17 @@ Status DataSource::openFile(const std::string &path) {
 }
 
 Status DataSource::openPath(const std::string &path) {
+  if (spec.name == "parallel_text") {
+    // In the folder itself, too, where the model names one below it.
+    for (const char *key : {"path", "path2"})
+      if (auto named = spec.options.find(key); named != spec.options.end())
+        named->second = fs::path(named->second).filename().string();
+    if (isFolder(path) && findPair(path))
+      return {};
+    return Error{fmt::format("'{}' is no folder with the two files of the "
+                             "model's `data parallel_text`",
+                             path)};
+  }
   if (isFile(path))
     return openFile(path);
   if (findInFolder(path))
@@ -387,7 +429,9 @@ Result<DataSource> DataSource::open(DataSpec spec,
   if (name == "memory")
     return Error{"the model's `data memory` is given by the program that "
                  "trains it; give a file with --data"};
-  if (name != "csv" && name != "npz" && name != "images" && name != "text")
+  bool isPair = name == "parallel_text";
+  if (name != "csv" && name != "npz" && name != "images" && name != "text" &&
+      !isPair)
     return Error{fmt::format("data set '{}' is not supported", name),
                  ErrorKind::Unsupported};
   auto path = source.spec.options.find("path");
@@ -395,6 +439,10 @@ Result<DataSource> DataSource::open(DataSpec spec,
     return Error{fmt::format("the model's `data {}` names no file; give one "
                              "with --data",
                              name)};
+  auto second = source.spec.options.find("path2");
+  if (isPair && second == source.spec.options.end())
+    return Error{"the model's `data parallel_text` names one file, and needs "
+                 "two"};
   const char *environment = std::getenv("VARVE_DATA");
   for (const std::string &folder :
        {location.dataDir,
@@ -404,8 +452,14 @@ Result<DataSource> DataSource::open(DataSpec spec,
       continue;
     // Texts may stand in a folder of their own.
     for (const char *below : {"", "text"}) {
-      if (*below && name != "text")
+      if (*below && name != "text" && !isPair)
         continue;
+      if (isPair) {
+        tried.push_back((fs::path(folder) / below).lexically_normal().string());
+        if (source.findPair(tried.back()))
+          return source;
+        continue;
+      }
       tried.push_back(
           (fs::path(folder) / below / path->second).lexically_normal().string());
       bool folderOfImages = name == "images" && isFolder(tried.back());
@@ -416,6 +470,10 @@ Result<DataSource> DataSource::open(DataSpec spec,
       return source;
     }
   }
+  if (isPair)
+    return Error{fmt::format("'{}' and '{}' are not found in one of the "
+                             "folders {}",
+                             path->second, second->second, listOf(tried))};
   return Error{
       fmt::format("'{}' is not found as {}", path->second, listOf(tried))};
 }
@@ -436,6 +494,9 @@ Result<Dataset> DataSource::load(DataSplit split,
     return cut(readCsv(spec, files->paths[0]));
   case Format::Text:
     return readText(spec, files->paths[0], tokenizer, options.limit);
+  case Format::ParallelText:
+    return readParallelText(spec, files->paths[0], files->paths[1], tokenizer,
+                            options.limit);
   case Format::Npz: {
     std::vector<std::string> wanted;
     for (const FieldSpec &field : spec.fields)

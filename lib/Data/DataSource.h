@@ -41,7 +41,16 @@ public:
   Result<Dataset> load(DataSplit split, const LoadOptions &options = {}) const;
 
 private:
-  enum class Format { Idx, Cifar10, Cifar100, Csv, Npz, Images, Text };
+  enum class Format {
+    Idx,
+    Cifar10,
+    Cifar100,
+    Csv,
+    Npz,
+    Images,
+    Text,
+    ParallelText
+  };
   /// Files of one split; for IDX, `arrays` names each file's field, for CIFAR
   /// the files in an archive.
   struct Part {
@@ -59,6 +68,7 @@ private:
                  std::vector<std::string> &tried);
   bool findInFolder(const std::string &folder);
   bool findImages(const std::string &folder);
+  bool findPair(const std::string &folder);
   Status openFile(const std::string &path);
   Status openArchive(const std::string &path);
   Status openPath(const std::string &path);

@@ -65,7 +65,8 @@ DictionaryAttr Importer::settingsAttribute() {
     Entries options{builder, {}};
     for (const auto &[key, text] : info.options)
       options.set(key, text);
-    if (info.dataName == "text" && info.generate)
+    bool isText = info.dataName == "text" || info.dataName == "parallel_text";
+    if (isText && info.generate)
       options.set("vocabulary", std::to_string(info.generate->vocabulary));
     Entries data{builder, {}};
     data.set("name", info.dataName);

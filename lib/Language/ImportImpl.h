@@ -653,6 +653,8 @@ private:
   bool readTokenizer(Frame &frame, const ast::Expr &expr, std::string &text);
   bool checkText(Frame &frame, const ast::Data &data);
   bool checkTextFields(Frame &frame, const ast::Data &data, int64_t length);
+  bool checkParallelText(Frame &frame, const ast::Data &data);
+  bool checkParallelFields(Frame &frame, const ast::Data &data);
   void gatherText(Frame &frame, mlir::Value row, mlir::Value marks,
                   mlir::Value indices);
   std::map<std::string, mlir::Value> gatherMasked(Frame &frame, mlir::Value row,

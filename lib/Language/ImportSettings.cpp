@@ -115,6 +115,8 @@ bool Importer::readData(Frame &frame, const ast::Data &data) {
     bool good = true;
     for (const ast::Field &field : *data.fields)
       good &= readField(frame, field);
+    if (good && name == "parallel_text")
+      return checkParallelText(frame, data);
     return good && (name != "text" || checkText(frame, data));
   } else if (declared) {
     error(frame, data.set.span, "`" + name + "` needs its fields",

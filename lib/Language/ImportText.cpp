@@ -151,6 +151,79 @@ bool Importer::checkTextFields(Frame &frame, const ast::Data &data,
   return good;
 }
 
+/// What `data parallel_text` needs: a tokenizer, and the fields of two texts.
+bool Importer::checkParallelText(Frame &frame, const ast::Data &data) {
+  bool good = true, tokenizer = false;
+  for (const ast::Argument &argument : data.arguments) {
+    const std::string key = argument.name ? argument.name->text : "";
+    const Expr &expr = argument.value;
+    if (key == "tokenizer") {
+      std::string printed;
+      tokenizer = true;
+      good &= readTokenizer(frame, expr, printed);
+    } else if (key == "pad" || key == "begin" || key == "end") {
+      auto token = evaluateInt(frame, expr, ("`" + key + "`").c_str());
+      if (!token)
+        return false;
+      info.options[key] = std::to_string(*token);
+    } else if (!key.empty()) {
+      error(frame, argument.name->span,
+            "`parallel_text` has no option `" + key + "`",
+            suggest(key, {"tokenizer", "pad", "begin", "end"}));
+      good = false;
+    }
+  }
+  if (!tokenizer || !info.options.count("path2") ||
+      info.options.count("path3")) {
+    error(frame, data.set.span,
+          "`parallel_text` needs the names of two files and a tokenizer",
+          "such as `\"train.en\", \"train.de\", tokenizer: characters`");
+    return false;
+  }
+  return good && checkParallelFields(frame, data);
+}
+
+/// Each column is a row of tokens; those of the target are of one length.
+bool Importer::checkParallelFields(Frame &frame, const ast::Data &data) {
+  const std::vector<std::string> columns = {"source", "target", "next"};
+  std::map<std::string, int64_t> lengths;
+  for (auto [field, node] : llvm::zip(info.fields, *data.fields)) {
+    std::string column = columnOf(field);
+    RankedTensorType type = field.stored;
+    if (field.from.size() > 1 || !llvm::is_contained(columns, column)) {
+      error(frame, node.name.span,
+            "a parallel text has no column `" + column + "`",
+            "it has `" + llvm::join(columns, "`, `") + "`");
+      return false;
+    }
+    if (field.classes || type.getRank() != 1 || type.getDimSize(0) < 2 ||
+        !isInteger(type.getElementType()) ||
+        type.getElementTypeBitWidth() < 32) {
+      error(frame, node.name.span,
+            "`" + field.name + "` is tokens, such as i64[64], this is " +
+                (field.classes
+                     ? "class(" + std::to_string(field.classes) + ")"
+                     : spellTensor(type.getElementType(), type.getShape())));
+      return false;
+    }
+    // `next` is `target`, one token on.
+    std::string text = column == "source" ? column : "target";
+    auto [known, first] = lengths.emplace(text, type.getDimSize(0));
+    if (!first && known->second != type.getDimSize(0)) {
+      error(frame, node.name.span,
+            "`" + field.name + "` has " + std::to_string(type.getDimSize(0)) +
+                " tokens, another field of the same text " +
+                std::to_string(known->second));
+      return false;
+    }
+  }
+  if (lengths.size() == 2)
+    return true;
+  error(frame, data.set.span,
+        "`parallel_text` needs fields of both texts, `source` and `target`");
+  return false;
+}
+
 namespace {
 
 /// Operations on i64 tensors of one shape, in `prepare`.

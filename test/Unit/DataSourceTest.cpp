@@ -178,7 +178,7 @@ TEST(DataSource, NotFound) {
             std::string::npos);
   EXPECT_NE(message({"csv", {{"path", "x.csv"}}, {}}, {}).find("not found"),
             std::string::npos);
-  auto unknown = DataSource::open({"parallel_text", {}, {}}, {});
+  auto unknown = DataSource::open({"image_pairs", {}, {}}, {});
   ASSERT_FALSE(unknown);
   EXPECT_EQ(unknown.error().kind, ErrorKind::Unsupported);
   writeMnist(folder, "mnist");

@@ -4,7 +4,9 @@
 #include "Support/Utf8.h"
 #include "TemporaryFolder.h"
 #include "Text/Characters.h"
+#include <filesystem>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 using namespace varve;
 
@@ -155,6 +157,153 @@ TEST(TextSet, SaysWhatIsWrong) {
   EXPECT_EQ(messageOf("abcab", kept),
             "poem.txt: line 1, column 3: 'c' (U+0063) is none of the 3 "
             "characters that the model learnt");
+}
+
+DataSpec pairSpec() {
+  return {
+      "parallel_text",
+      {{"path", "train.a"}, {"path2", "train.b"}, {"tokenizer", "characters"}},
+      {{"source", DType::I64, {4}, {}, 0, {}},
+       {"target", DType::I64, {3}, {}, 0, {}},
+       {"next", DType::I32, {3}, {}, 0, {}}}};
+}
+
+template <class T>
+std::vector<T> valuesOf(const Dataset &data, std::string_view field) {
+  const Tensor *found = data.find(field);
+  if (!found)
+    return {};
+  const T *values = found->as<T>();
+  return {values, values + found->elements()};
+}
+
+TEST(ParallelText, LinesArePadded) {
+  TemporaryFolder folder;
+  folder.write("train.a", "ab\r\nc\nabc"); // the last line has no end
+  folder.write("train.b", "x\nyx\nx\n");
+  auto source = DataSource::open(pairSpec(), {"", folder.path, "", {}});
+  ASSERT_TRUE(source) << source.error().message;
+  EXPECT_FALSE(source->has(DataSplit::Test));
+  auto data = source->load(DataSplit::Train);
+  ASSERT_TRUE(data) << data.error().message;
+  EXPECT_FALSE(data->isText);
+  EXPECT_TRUE(data->notes.empty());
+  ASSERT_EQ(data->samples, 3);
+  // 0 behind a line, 1 begins it, 2 ends it; a b c x y follow.
+  EXPECT_EQ(valuesOf<int64_t>(*data, "source"),
+            (std::vector<int64_t>{3, 4, 2, 0, 5, 2, 0, 0, 3, 4, 5, 2}));
+  EXPECT_EQ(valuesOf<int64_t>(*data, "target"),
+            (std::vector<int64_t>{1, 6, 0, 1, 7, 6, 1, 6, 0}));
+  EXPECT_EQ(valuesOf<int32_t>(*data, "next"),
+            (std::vector<int32_t>{6, 2, 0, 7, 6, 2, 6, 2, 0}));
+  EXPECT_EQ(data->metadata.at("characters"), std::string("\0\2\3abcxy", 8));
+  auto first = source->load(DataSplit::Train, {1});
+  ASSERT_TRUE(first);
+  EXPECT_EQ(first->samples, 1);
+}
+
+TEST(ParallelText, PairsThatDoNotFitAreLeftOut) {
+  TemporaryFolder folder;
+  folder.write("train.a", "ab\n\nabcd\nabc\nb\n");
+  folder.write("train.b", "x\nx\nx\nxyx\n\n");
+  auto source = DataSource::open(pairSpec(), {"", folder.path, "", {}});
+  auto data = source->load(DataSplit::Train);
+  ASSERT_TRUE(data) << data.error().message;
+  EXPECT_EQ(data->samples, 1);
+  std::string path =
+      std::filesystem::path(folder / "train.a").lexically_normal().string();
+  EXPECT_EQ(data->notes,
+            (std::vector<std::string>{
+                path + ":3: 2 pairs of lines are left out: with the token that "
+                       "ends it a line has more than the 4 of `source` or the "
+                       "3 of `target`",
+                path + ":2: 2 pairs of lines are left out: a line is empty"}));
+}
+
+TEST(ParallelText, FilesOfATestAreNamedSo) {
+  TemporaryFolder folder;
+  ASSERT_TRUE(makeFolders(folder / "text/wmt"));
+  for (const char *name : {"train.a", "train.b", "test.a", "test.b"})
+    folder.write(std::string("text/wmt/") + name, "a\n");
+  DataSpec spec = pairSpec();
+  // By --data, where the model names no folder, and where it names one.
+  for (const char *above : {"", "wmt/"}) {
+    spec.options["path"] = std::string(above) + "train.a";
+    spec.options["path2"] = std::string(above) + "train.b";
+    auto given = DataSource::open(spec, {folder / "text/wmt", "", "", {}});
+    ASSERT_TRUE(given) << given.error().message;
+    EXPECT_TRUE(given->has(DataSplit::Train) && given->has(DataSplit::Test));
+  }
+  // In a folder of texts, and beside the model.
+  for (const DataLocation &place :
+       {DataLocation{"", folder.path, "", {}},
+        DataLocation{"", "", folder / "text", {}}}) {
+    auto found = DataSource::open(spec, place);
+    ASSERT_TRUE(found) << found.error().message;
+    EXPECT_TRUE(found->has(DataSplit::Train) && found->has(DataSplit::Test));
+  }
+}
+
+TEST(ParallelText, SaysWhatIsWrong) {
+  TemporaryFolder folder;
+  std::string home =
+      std::filesystem::path(folder.path + "/").lexically_normal().string();
+  auto messageOf = [&](std::string a, std::string b,
+                       std::map<std::string, std::string> options = {},
+                       TokenizerPlace place = {}) {
+    folder.write("train.a", a);
+    folder.write("train.b", b);
+    DataSpec spec = pairSpec();
+    for (const auto &[key, value] : options)
+      spec.options[key] = value;
+    auto source = DataSource::open(spec, {"", folder.path, "", place});
+    if (!source)
+      return source.error().message;
+    auto data = source->load(DataSplit::Train);
+    if (data)
+      return std::string();
+    std::string message = data.error().message;
+    for (size_t at; (at = message.find(home)) != message.npos;)
+      message.erase(at, home.size());
+    return message;
+  };
+  EXPECT_EQ(messageOf("a\n", "b\n"), "");
+  EXPECT_EQ(messageOf("a\nb\n", "b\n"), "train.a has 2 lines, train.b has 1");
+  EXPECT_EQ(messageOf("", ""),
+            "train.a: there is no pair of lines with tokens");
+  EXPECT_EQ(messageOf("\n", "b\n"),
+            "train.a: there is no pair of lines with tokens");
+  EXPECT_EQ(messageOf("abcd\n", "b\n"),
+            "train.a: all pairs are too long: with the token that ends it a "
+            "line has more than the 4 of `source` or the 3 of `target`");
+  EXPECT_EQ(messageOf("a\n", "b\xC3\n"), "train.b:1: byte 0xc3 is no UTF-8");
+  EXPECT_EQ(messageOf("a\nb\n", "b\n\2\n"),
+            "train.b:2: U+0002 stands for the beginning, the end or what "
+            "is behind it");
+  EXPECT_EQ(messageOf("a\n", "b\n", {{"vocabulary", "4"}}),
+            "train.a: there are 5 different tokens, the model tells 4 apart");
+  EXPECT_EQ(messageOf("a\n", "b\n", {{"end", "5"}}),
+            "`end: 5` of `data parallel_text` is none of the 5 tokens");
+  EXPECT_EQ(messageOf("a\n", "b\n", {{"begin", "2"}}),
+            "`begin: 2` of `data parallel_text` is not U+0002, which it is "
+            "among characters");
+  TokenizerPlace kept;
+  kept.metadata = {{"characters", std::string("\0\2\3ab", 5)}};
+  EXPECT_EQ(messageOf("a\n", "b\n", {}, kept), "");
+  EXPECT_EQ(messageOf("a\nb\n", "b\nbc\n", {}, kept),
+            "train.b:2: column 2: 'c' (U+0063) is none of the 5 "
+            "characters that the model learnt");
+  kept.metadata = {{"characters", "\nab"}}; // of a text that is no pair
+  EXPECT_EQ(messageOf("a\n", "b\n", {}, kept),
+            "`pad: 0` of `data parallel_text` is not U+0000, which it is among "
+            "characters");
+  ASSERT_EQ(unlink((folder / "train.b").c_str()), 0);
+  DataSpec spec = pairSpec();
+  auto missing = DataSource::open(spec, {"", folder.path, "/nowhere", {}});
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().message,
+            "'train.a' and 'train.b' are not found in one of the folders " +
+                home + ", " + home + "text, /nowhere/, /nowhere/text");
 }
 
 } // namespace

@@ -171,7 +171,8 @@ private:
                : std::atoll(option->second.c_str());
   }
   static int64_t classesOf(const std::string &name, const Manifest &manifest) {
-    if (manifest.train && manifest.train->data.name == "text")
+    if (manifest.train && (manifest.train->data.name == "text" ||
+                           manifest.train->data.name == "parallel_text"))
       return optionOf("vocabulary", manifest);
     if (manifest.train)
       for (const FieldSpec &field : manifest.train->data.fields)
