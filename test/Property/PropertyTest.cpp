@@ -309,6 +309,7 @@ TEST_P(ExactPrograms, AreBitForBitTheContract) {
   OwningOpRef<ModuleOp> clone(module->clone());
   PipelineOptions options;
   options.target = *resolveTarget("native");
+  options.verify = true;
   auto compiled = CheckedProgram::compile(*clone, options, GetParam());
   ASSERT_TRUE(compiled) << compiled.error().message;
   Outcome want{{}, compiled->exportState()};
@@ -338,6 +339,7 @@ protected:
     OwningOpRef<ModuleOp> clone(module->clone());
     PipelineOptions options;
     options.target = *resolveTarget("native");
+    options.verify = true;
     auto compiled = CheckedProgram::compile(*clone, options, 1);
     ASSERT_TRUE(compiled) << compiled.error().message;
     inputs = compiled->makeInputs(functionOf(*module), 1);
