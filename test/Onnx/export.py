@@ -69,7 +69,7 @@ TRAIN = [
                   "--set", "model.depth=1"], True),
     ("unet", [], False, 1e-4, "smooth"),
     ("resnet18_cifar10", [], False, "double"),
-    ("vgg11_cifar10", [], False, 1e-4),
+    ("vgg11_cifar10", [], False, "double"),
 ]
 # Each operation that the examples lack, as an output of one model.
 OPERATIONS = """
