@@ -39,7 +39,9 @@ enum varve_output {
    * in memory. Nothing is compiled to machine code. */
   VARVE_OUTPUT_MEMORY = 6,
   /* .onnx: the first function, with its gradients and optimizer, as a graph of
-   * plain operators. State is in it as far as `weights` has it. */
+   * plain operators. State is in it as far as `weights` and imported networks
+   * have it. "infer" of a text has low-rank updates in its matrices, and at batch
+   * 0 it is for any number of samples, if that can be. */
   VARVE_OUTPUT_ONNX = 7,
   /* .varve: an ONNX model as a text, its weights in `weights_path`. */
   VARVE_OUTPUT_TEXT = 8,
@@ -78,7 +80,8 @@ struct varve_compile_request {
   const char *const *disabled_pass; /* names as `--disable-pass` takes them */
   int64_t disabled_passes;
   int64_t output; /* enum varve_output */
-  /* Where the output goes; written whole or not at all. */
+  /* Where the output goes; written whole or not at all. Null: nowhere, of
+   * VARVE_OUTPUT_ONNX, and weights are not read: whether it can be made. */
   const char *output_path;
   const char *header_path; /* of a library's C header */
   const char *weights;     /* safetensors for the output to carry, or null */
@@ -95,6 +98,9 @@ struct varve_compile_request {
   const char *const *dim; /* "NAME=SIZE" */
   int64_t dims;
   const char *weights_path; /* of VARVE_OUTPUT_TEXT: where weights go */
+  /* Not 0: of VARVE_OUTPUT_ONNX, weights are in OUTPUT_PATH.data beside the
+   * model, however few they are. */
+  int64_t external_data;
 };
 
 struct varve_compile_result {
@@ -107,7 +113,8 @@ struct varve_compile_result {
   char *dependencies;
   /* Of varve_check and VARVE_OUTPUT_MEMORY: the report. Of an ONNX model: the
    * inputs, one a line, for whose values, not only types, it was compiled, and
-   * which the output depends on, too. Else "". */
+   * which the output depends on, too. Of VARVE_OUTPUT_ONNX from a text: why the
+   * graph is not for any number of samples. Else "". */
   char *text;
 };
 

@@ -197,7 +197,8 @@ static Result<CompiledProgram> compileOnnx(MLIRContext &context,
 
 static Result<CompiledProgram>
 compileVarve(MLIRContext &context, const varve_compile_request &request,
-             const PipelineOptions &options) {
+             const PipelineOptions &options,
+             const NetworkReader &readNetwork) {
   Result<std::string> text = textOf(request.path, request.text);
   if (!text)
     return text.error();
@@ -205,9 +206,19 @@ compileVarve(MLIRContext &context, const varve_compile_request &request,
   import.path = request.path;
   import.text = std::move(*text);
   import.set = strings(request.set, request.sets);
-  import.readNetwork = networkReader();
+  import.readNetwork = readNetwork;
+  import.updatesMerged = mergesUpdates(request);
   return compileFunctions(
       context, import, ArrayRef(request.function, request.functions), options);
+}
+
+Result<CompiledProgram> compileProgram(MLIRContext &context,
+                                       const varve_compile_request &request,
+                                       const PipelineOptions &options,
+                                       const NetworkReader &readNetwork) {
+  if (StringRef(request.path).ends_with(".onnx"))
+    return compileOnnx(context, request, options);
+  return compileVarve(context, request, options, readNetwork);
 }
 
 static Result<PipelineOptions>
@@ -325,10 +336,10 @@ Status compile(const varve_compile_request &request,
   std::unique_ptr<MLIRContext> context = createContext();
   if (request.output == VARVE_OUTPUT_TEXT)
     return spellOnnx(*context, request, files, report);
+  if (request.output == VARVE_OUTPUT_ONNX)
+    return exportOnnx(*context, request, *options, files, report);
   Result<CompiledProgram> program =
-      StringRef(request.path).ends_with(".onnx")
-          ? compileOnnx(*context, request, *options)
-          : compileVarve(*context, request, *options);
+      compileProgram(*context, request, *options, networkReader());
   if (!program)
     return program.error();
   files = program->files;
@@ -338,8 +349,6 @@ Status compile(const varve_compile_request &request,
   case VARVE_OUTPUT_MEMORY:
     report = describeMemory(*program);
     return {};
-  case VARVE_OUTPUT_ONNX:
-    return exportOnnx(*program, request);
   case VARVE_OUTPUT_LIBRARY:
     return writeLibrary(*program, *target, request);
   case VARVE_OUTPUT_MLIR: {

@@ -56,10 +56,21 @@ Status spellOnnx(mlir::MLIRContext &context,
                  const varve_compile_request &request,
                  std::vector<std::string> &files, std::string &specialized);
 
-/// Writes a program's one function, which went through the update, as an ONNX
-/// file.
-Status exportOnnx(CompiledProgram &program,
-                  const varve_compile_request &request);
+/// Imports what a request names and runs the phases on it.
+Result<CompiledProgram> compileProgram(mlir::MLIRContext &context,
+                                       const varve_compile_request &request,
+                                       const PipelineOptions &options,
+                                       const NetworkReader &readNetwork);
+
+/// Whether low-rank updates are in the matrices of what is compiled.
+bool mergesUpdates(const varve_compile_request &request);
+
+/// Writes a request's one function, compiled up to the update, as an ONNX file:
+/// for any number of samples, or `report` says what was in the way.
+Status exportOnnx(mlir::MLIRContext &context,
+                  const varve_compile_request &request,
+                  const PipelineOptions &options,
+                  std::vector<std::string> &files, std::string &report);
 
 /// What `program` needs in memory to run its first function, in JSON.
 std::string describeMemory(const CompiledProgram &program);

@@ -48,6 +48,8 @@ struct ImportRequest {
   std::map<std::string, int64_t> dims;
   /// Reads what `import` names; without it, that is refused.
   NetworkReader readNetwork;
+  /// Inference is on matrices that have their low-rank updates inside.
+  bool updatesMerged = false;
 };
 
 struct ImportedProgram {

@@ -202,6 +202,8 @@ DictionaryAttr Importer::settingsAttribute() {
     entry.set("files", entry.strings(files));
     entry.set("prefixes", entry.strings(prefixes));
     entry.set("keys", entry.strings(imported));
+    bool isWhole = findNetwork(mainScope, model->name.text) != nullptr;
+    entry.setIf("whole", int64_t(isWhole));
     out.set("imports", entry.get());
   }
   SmallVector<Attribute> layerList;

@@ -79,6 +79,12 @@ bool Importer::addAdapter(Frame &settings, const LoraRule &rule,
               "`, " + spellTensor(type.getElementType(), type.getShape()));
     return false;
   }
+  Adapter adapter{key, key + ".lora_a", key + ".lora_b",
+                  rule.alpha / double(rule.rank), transposed};
+  if (request.updatesMerged && request.infers() && !settings.training) {
+    adapters.push_back(std::move(adapter));
+    return true;
+  }
   double bound = 1 / std::sqrt(double(in));
   auto declare = [&](const std::string &name, ArrayRef<int64_t> shape,
                      InitSpec init) -> Value {
@@ -97,8 +103,6 @@ bool Importer::addAdapter(Frame &settings, const LoraRule &rule,
     factor.value = useState(factor.op);
     return factor.value;
   };
-  Adapter adapter{key, key + ".lora_a", key + ".lora_b",
-                  rule.alpha / double(rule.rank), transposed};
   Value a = declare(adapter.a, {rule.rank, in}, {"uniform", -bound, bound});
   Value b = declare(adapter.b, {out, rule.rank}, {});
   if (!a || !b)

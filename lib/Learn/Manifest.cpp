@@ -191,6 +191,7 @@ Manifest::Imports readImports(const json &value, std::string &mistake) {
   reader.read("files", imports.files);
   reader.read("prefixes", imports.prefixes);
   reader.read("keys", imports.keys);
+  reader.read("whole", imports.whole);
   if (imports.files.size() != imports.prefixes.size())
     reader.fail("as long as files", "prefixes");
   return imports;

@@ -1,5 +1,6 @@
 // Weight files and the snapshot of the best weights.
 #include "Learn/Weights.h"
+#include "Support/LowRank.h"
 #include "Support/Pattern.h"
 #include "Support/Torch.h"
 #include <cstring>
@@ -185,22 +186,6 @@ Result<const Manifest::NameMap *> findNames(const Program &program,
                ErrorKind::Usage};
 }
 
-/// weight + scale * b a, summed in double.
-template <class T>
-static void addProduct(Tensor &weight, const Tensor &a, const Tensor &b,
-                       double scale, bool transposed) {
-  int64_t rank = a.shape[0], in = a.shape[1], out = b.shape[0];
-  T *to = weight.as<T>();
-  for (int64_t o = 0; o < out; ++o)
-    for (int64_t i = 0; i < in; ++i) {
-      double sum = 0;
-      for (int64_t r = 0; r < rank; ++r)
-        sum += double(b.as<T>()[o * rank + r]) * double(a.as<T>()[r * in + i]);
-      T &element = to[transposed ? i * out + o : o * in + i];
-      element = T(double(element) + scale * sum);
-    }
-}
-
 std::map<std::string, Tensor> exportWeights(const Program &program,
                                             Updates updates) {
   const varve_artifact &artifact = program.artifact();
@@ -226,12 +211,8 @@ std::map<std::string, Tensor> exportWeights(const Program &program,
   if (updates == Updates::Alone)
     return values;
   for (const Manifest::Adapter &adapter : manifest.adapters) {
-    Tensor &weight = values.at(adapter.weight);
-    const Tensor &a = values.at(adapter.a), &b = values.at(adapter.b);
-    if (weight.type == DType::F64)
-      addProduct<double>(weight, a, b, adapter.scale, adapter.transposed);
-    else
-      addProduct<float>(weight, a, b, adapter.scale, adapter.transposed);
+    addLowRank(values.at(adapter.weight), values.at(adapter.a),
+               values.at(adapter.b), adapter.scale, adapter.transposed);
     values.erase(adapter.a);
     values.erase(adapter.b);
   }

@@ -20,5 +20,11 @@ struct Parameter {
 /// the node that reads them, "encoder.0.weight" for "/encoder/0/MatMul".
 std::map<std::string, Parameter> parametersOf(const Graph &graph);
 
+/// What a program that imports the graph under `prefix` calls an initializer.
+inline std::string keyOf(const Parameter &parameter,
+                         const std::string &prefix) {
+  return prefix.empty() ? parameter.key : prefix + "." + parameter.key;
+}
+
 } // namespace varve::onnx
 #endif

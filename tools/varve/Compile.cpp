@@ -35,28 +35,14 @@ Result<varve_output> outputOf(const CompileArgs &args) {
       ErrorKind::Usage};
 }
 
-} // namespace
-
-int runCompile(const CompileArgs &args) {
-  auto output = outputOf(args);
-  if (!output)
-    return fail(output.error());
-  if (!args.weights.empty() && *output != VARVE_OUTPUT_LIBRARY &&
-      *output != VARVE_OUTPUT_ONNX)
-    return fail({"weights are carried by a library (-o lib.so --header lib.h) "
-                 "or an ONNX model only",
-                 ErrorKind::Usage});
-  if (!args.weights.empty() && isOnnx(args.file))
-    return fail({"an ONNX model has its weights", ErrorKind::Usage});
-  if (!args.batches.empty() && isOnnx(args.file))
-    return fail({"--batch is not for an ONNX model: --dim gives its open sizes",
-                 ErrorKind::Usage});
+/// The seconds it took.
+Result<double> compileTo(const CompileArgs &args, varve_output output) {
   auto given = readGivenInputs(args.file, args.inputs);
   if (!given)
-    return fail(given.error());
+    return given.error();
   auto library = CompilerLibrary::load();
   if (!library)
-    return fail(library.error());
+    return library.error();
   std::vector<const char *> sets, dims, passes;
   // Of an ONNX model, `--dim` is no setting.
   constexpr std::string_view dim = "dim.";
@@ -90,26 +76,61 @@ int runCompile(const CompileArgs &args) {
   request.cpu = orNull(args.cpu);
   request.disabled_pass = passes.data();
   request.disabled_passes = static_cast<int64_t>(passes.size());
-  request.output = *output;
-  request.output_path = args.output.c_str();
+  request.output = output;
+  request.output_path = orNull(args.output);
   request.header_path = orNull(args.header);
   request.weights = orNull(args.weights);
   request.stop_after = orNull(args.stopAfter);
   request.print_phases = args.printPhases;
+  request.external_data = args.externalData;
   request.reproducer = orNull(args.reproducer);
   varve_compile_result result = {};
   library->compile(&request, &result);
-  Error outcome{result.diagnostic ? result.diagnostic : "",
+  auto textOf = [](const char *text) { return std::string(text ? text : ""); };
+  Error outcome{textOf(result.diagnostic),
                 static_cast<ErrorKind>(result.status)};
   double seconds = result.seconds;
   bool done = result.status == VARVE_OK;
   if (done && isOnnx(args.file))
     showMadeFor(result.text);
+  std::string note = isOnnx(args.file) ? "" : textOf(result.text);
   library->clear(&result);
   if (!done)
-    return fail(outcome);
+    return outcome;
   std::fputs(outcome.message.c_str(), stderr);
-  fmt::print("{} compiled in {:.3f} s\n", args.output, seconds);
+  if (output == VARVE_OUTPUT_ONNX && !note.empty() && !args.output.empty())
+    fmt::print(stderr, "varve: warning: {} takes one sample: {}\n", args.output,
+               note);
+  return seconds;
+}
+
+} // namespace
+
+Status compileOnnx(const CompileArgs &args) {
+  Result<double> seconds = compileTo(args, VARVE_OUTPUT_ONNX);
+  return seconds ? Status() : seconds.error();
+}
+
+int runCompile(const CompileArgs &args) {
+  auto output = outputOf(args);
+  if (!output)
+    return fail(output.error());
+  if (!args.weights.empty() && *output != VARVE_OUTPUT_LIBRARY &&
+      *output != VARVE_OUTPUT_ONNX)
+    return fail({"weights are carried by a library (-o lib.so --header lib.h) "
+                 "or an ONNX model only",
+                 ErrorKind::Usage});
+  if (args.externalData && *output != VARVE_OUTPUT_ONNX)
+    return fail({"--external-data is of ONNX models", ErrorKind::Usage});
+  if (!args.weights.empty() && isOnnx(args.file))
+    return fail({"an ONNX model has its weights", ErrorKind::Usage});
+  if (!args.batches.empty() && isOnnx(args.file))
+    return fail({"--batch is not for an ONNX model: --dim gives its open sizes",
+                 ErrorKind::Usage});
+  Result<double> seconds = compileTo(args, *output);
+  if (!seconds)
+    return fail(seconds.error());
+  fmt::print("{} compiled in {:.3f} s\n", args.output, *seconds);
   return 0;
 }
 

@@ -5,6 +5,8 @@
 #include "Onnx/Read.h"
 #include "Onnx/Write.h"
 #include "Support/File.h"
+#include "Support/TemporaryFolder.h"
+#include "Verbs.h"
 #include <algorithm>
 #include <filesystem>
 #include <fmt/format.h>
@@ -34,8 +36,7 @@ variablesOf(const Manifest::Imports &imports, const std::string &prefix,
   std::set<std::string> keys(imports.keys.begin(), imports.keys.end());
   std::map<std::string, std::string> variables;
   for (const auto &[name, parameter] : onnx::parametersOf(graph)) {
-    std::string key =
-        prefix.empty() ? parameter.key : prefix + "." + parameter.key;
+    std::string key = onnx::keyOf(parameter, prefix);
     if (keys.count(key))
       variables[name] = key;
   }
@@ -69,46 +70,66 @@ Status takeNetworkWeights(const ModelArgs &args, Program &program) {
   return program.setBase(std::move(values));
 }
 
-Status checkNetworkOut(const Program &program, const std::string &out) {
-  const Manifest &manifest = program.manifest();
-  if (!manifest.imports)
-    return Error{fmt::format("{}: the model imports no network that could be "
-                             "written with its weights",
-                             out),
+/// Compiles what inference computes to an ONNX file; `out` "": to none.
+static Status exportInference(const ModelArgs &args, const std::string &weights,
+                              const std::string &out, bool externalData) {
+  if (fs::path(args.file).extension() == ".so")
+    return Error{fmt::format("an ONNX file is written of a text, not of '{}'",
+                             args.file),
                  ErrorKind::Unsupported};
-  if (manifest.imports->files.size() != 1)
-    return Error{fmt::format("{}: writing {} networks into one file is not "
-                             "supported",
-                             out, manifest.imports->files.size()),
-                 ErrorKind::Unsupported};
-  std::string more;
-  for (const auto &[name, value] : exportWeights(program, Updates::Merged))
-    if (!program.hasBase(name))
-      more += (more.empty() ? "'" : ", '") + name + "'";
-  if (!more.empty())
-    return Error{fmt::format("{}: the network has no place for {}: writing a "
-                             "new head into an ONNX file is not supported",
-                             out, more),
-                 ErrorKind::Unsupported};
+  CompileArgs compile;
+  compile.file = args.file;
+  compile.sets = args.sets;
+  compile.disabledPasses = args.disabledPasses;
+  compile.weights = weights;
+  compile.output = out;
+  compile.externalData = externalData;
+  return compileOnnx(compile);
+}
+
+static bool isNetwork(const Program &program) {
+  const auto &imports = program.manifest().imports;
+  return imports && imports->whole;
+}
+
+Status checkOnnxOut(const ModelArgs &args, const Program &program,
+                    const std::string &out) {
+  if (!isNetwork(program))
+    if (Status can = exportInference(args, "", "", false); !can)
+      return can;
   auto file = AtomicFile::create(out);
   return file ? Status() : file.error();
 }
 
-Status writeNetwork(const ModelArgs &args, const Program &program,
-                    const std::string &out) {
+Status writeOnnxOut(const ModelArgs &args, const Program &program,
+                    const std::string &out, bool externalData) {
+  if (!isNetwork(program)) {
+    auto folder = TemporaryFolder::make();
+    if (!folder)
+      return folder.error();
+    std::string weights = folder->path() + "/merged.safetensors";
+    if (Status saved = saveWeights(program, weights, "", Updates::Merged);
+        !saved)
+      return saved;
+    return exportInference(args, weights, out, externalData);
+  }
   const Manifest::Imports &imports = *program.manifest().imports;
   std::string from = placeOf(args, imports.files[0]);
-  auto model = onnx::readModel(from);
-  if (!model)
+  std::map<std::string, std::string> variables;
+  if (auto model = onnx::readModel(from); !model)
     return model.error();
+  else
+    variables = variablesOf(imports, imports.prefixes[0], model->graph);
   std::map<std::string, Tensor> values =
       exportWeights(program, Updates::Merged);
   std::map<std::string, Tensor> weights;
-  for (const auto &[name, key] :
-       variablesOf(imports, imports.prefixes[0], model->graph))
+  for (const auto &[name, key] : variables)
     if (auto found = values.find(key); found != values.end())
       weights.emplace(name, std::move(found->second));
-  return onnx::replaceWeights(from, weights, out);
+  onnx::WriteOptions options;
+  if (externalData)
+    options.limit = 0;
+  return onnx::replaceWeights(from, weights, out, options);
 }
 
 } // namespace varve::cli

@@ -1,5 +1,5 @@
-// The ONNX files behind a model's `import`: their weights before training, the
-// tuned ones after it.
+// The ONNX files behind a model's `import`, whose weights it begins with, and
+// those that training writes.
 #ifndef VARVE_TOOLS_NETWORKS_H
 #define VARVE_TOOLS_NETWORKS_H
 
@@ -14,12 +14,13 @@ void takeConfig(ModelArgs &args);
 /// Gives the program the weights of the networks that its model imports.
 Status takeNetworkWeights(const ModelArgs &args, Program &program);
 
-/// Whether the program's weights can go back into the one network that it
-/// imports, and a file be written at `out`.
-Status checkNetworkOut(const Program &program, const std::string &out);
-/// Writes the network with the program's weights.
-Status writeNetwork(const ModelArgs &args, const Program &program,
+/// Whether an ONNX file can be written at `out` of what is trained.
+Status checkOnnxOut(const ModelArgs &args, const Program &program,
                     const std::string &out);
+/// Writes it with the program's weights: where the model is an imported
+/// network, that file with other weights; else what inference computes.
+Status writeOnnxOut(const ModelArgs &args, const Program &program,
+                    const std::string &out, bool externalData);
 
 } // namespace varve::cli
 #endif

@@ -134,10 +134,10 @@ int runTrain(const TrainArgs &args) {
     page.setMemory(std::move(*memory));
   }
   // Better known before hours of training.
-  bool intoNetwork = isOnnx(options.out);
+  bool intoOnnx = isOnnx(options.out);
   std::string out = options.out;
-  if (intoNetwork) {
-    if (Status fits = checkNetworkOut(model->program, out); !fits)
+  if (intoOnnx) {
+    if (Status fits = checkOnnxOut(args.model, model->program, out); !fits)
       return fail(fits.error());
     options.out.clear();
   }
@@ -153,8 +153,9 @@ int runTrain(const TrainArgs &args) {
   if (Status written = page.write(outcome->test); !written)
     return fail(written.error());
   options.out = out;
-  if (intoNetwork && outcome->end != TrainOutcome::End::Interrupted)
-    if (Status written = writeNetwork(args.model, model->program, out);
+  if (intoOnnx && outcome->end != TrainOutcome::End::Interrupted)
+    if (Status written = writeOnnxOut(args.model, model->program, out,
+                                      args.externalData);
         !written)
       return fail(written.error());
   double seconds =

@@ -21,6 +21,7 @@ struct TrainArgs {
   std::optional<std::string> initFrom;
   std::string out, names, checkpoint, report;
   bool partial = false, resume = false, debugNan = false, merge = false;
+  bool externalData = false; ///< of an ONNX model
 };
 int runTrain(const TrainArgs &args);
 
@@ -67,8 +68,12 @@ struct CompileArgs {
   std::vector<int64_t> batches; ///< empty: the model's
   std::string stopAfter, reproducer;
   bool printPhases = false;
+  bool externalData = false; ///< of an ONNX model
 };
 int runCompile(const CompileArgs &args);
+/// The same to an ONNX file, without a word; `output` "": whether it can be
+/// written.
+Status compileOnnx(const CompileArgs &args);
 
 struct ImportArgs {
   std::string file, output, weights;

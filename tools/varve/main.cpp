@@ -106,6 +106,12 @@ void addDataFlags(CLI::App &verb, DataArgs &args) {
                 "leave images out that cannot be decoded");
 }
 
+void addExternalFlag(CLI::App &verb, bool &externalData) {
+  verb.add_flag("--external-data", externalData,
+                "of an ONNX model: weights in OUT.onnx.data beside it, as they "
+                "are above 2 GiB");
+}
+
 void addTrain(CLI::App &app, std::function<int()> &action) {
   static TrainArgs args;
   CLI::App *verb = addVerb(
@@ -131,12 +137,13 @@ void addTrain(CLI::App &app, std::function<int()> &action) {
   verb->add_option("--seed", args.seed, "of first values and of the order")
       ->type_name("S");
   verb->add_option("--out", args.out,
-                   "weights, or the imported network with them; else FILE's "
-                   "name in this folder")
+                   "weights, or an ONNX model with them; else FILE's name in "
+                   "this folder")
       ->type_name("W.{safetensors,onnx}");
   verb->add_flag("--merge", args.merge,
                  "of low-rank updates: write the matrices with them, not the "
                  "updates alone");
+  addExternalFlag(*verb, args.externalData);
   verb->add_option("--names", args.names,
                    "write them under the names of this map of the model")
       ->type_name("MAP");
@@ -342,6 +349,7 @@ void addCompile(CLI::App &app, std::function<int()> &action) {
       ->type_name("LIB.h");
   verb->add_option("--weights", args.weights, "weights for a library or an ONNX model")
       ->type_name("W.safetensors");
+  addExternalFlag(*verb, args.externalData);
   verb->add_option("--function", args.function,
                    "infer, infer_stored (through `prepare`), train_step, "
                    "eval_step; train_step:STAGE of greedy learning")
