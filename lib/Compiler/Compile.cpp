@@ -197,8 +197,7 @@ static Result<CompiledProgram> compileOnnx(MLIRContext &context,
 
 static Result<CompiledProgram>
 compileVarve(MLIRContext &context, const varve_compile_request &request,
-             const PipelineOptions &options,
-             const NetworkReader &readNetwork) {
+             const PipelineOptions &options, const NetworkReader &readNetwork) {
   Result<std::string> text = textOf(request.path, request.text);
   if (!text)
     return text.error();

@@ -1,7 +1,8 @@
-// `varve compile -o model.onnx`: the graph, for any number of samples where that
-// is possible, and the values of state.
+// `varve compile -o model.onnx`: the graph, for any number of samples where
+// that is possible, and the values of state.
 #include "Compiler/Compile.h"
 #include "Onnx/Export.h"
+#include "Onnx/ExportSamples.h"
 #include "Onnx/ImportDatum.h"
 #include "Onnx/Parameters.h"
 #include "Onnx/Read.h"
@@ -91,9 +92,9 @@ static Result<Tensors> readNetworks(ProgramOp program,
   if (!imports)
     return values;
   StringRef folder = llvm::sys::path::parent_path(request.path);
-  for (auto [file, prefix] :
-       llvm::zip(imports.getAs<ArrayAttr>("files").getAsRange<StringAttr>(),
-                 imports.getAs<ArrayAttr>("prefixes").getAsRange<StringAttr>())) {
+  for (auto [file, prefix] : llvm::zip(
+           imports.getAs<ArrayAttr>("files").getAsRange<StringAttr>(),
+           imports.getAs<ArrayAttr>("prefixes").getAsRange<StringAttr>())) {
     SmallString<128> path = file.getValue();
     if (!llvm::sys::path::is_absolute(path)) {
       path = folder;

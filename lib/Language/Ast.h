@@ -398,10 +398,11 @@ struct Use {
   StringLiteral file;
 };
 
-/// `import "net.onnx" as net`
+/// `import "net.onnx" as net (training: true)`
 struct Import {
   StringLiteral file;
   Name name;
+  std::vector<Argument> arguments;
 };
 
 /// `x: float[N, C]` or `stride: int = 1`

@@ -300,7 +300,9 @@ private:
     line("use " + names(node.names) + " " + quoted(node.file.text), c);
   }
   void declare(const Import &node, const Comments &c) {
-    line("import " + quoted(node.file.text) + " " + node.name.text, c);
+    line("import " + quoted(node.file.text) + " " + node.name.text +
+             arguments(node.arguments),
+         c);
   }
   void declare(const Block &node, const Comments &c) {
     line((node.isModel ? "model " : "block ") + node.name.text, c);

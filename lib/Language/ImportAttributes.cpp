@@ -188,10 +188,13 @@ DictionaryAttr Importer::settingsAttribute() {
     out.set("adapters", builder.getArrayAttr(updates));
     out.setIf("frozen", frozenKeys());
   }
-  std::vector<std::string> imported;
-  for (const auto &[key, variable] : variables)
+  std::vector<std::string> imported, moving;
+  for (const auto &[key, variable] : variables) {
     if (variable.imported)
       imported.push_back(key);
+    if (variable.moves)
+      moving.push_back(key);
+  }
   if (!imported.empty()) {
     std::vector<std::string> files, prefixes;
     for (const auto &[prefix, file] : importedAt) {
@@ -204,6 +207,7 @@ DictionaryAttr Importer::settingsAttribute() {
     entry.set("keys", entry.strings(imported));
     bool isWhole = findNetwork(mainScope, model->name.text) != nullptr;
     entry.setIf("whole", int64_t(isWhole));
+    entry.setIf("moving", moving);
     out.set("imports", entry.get());
   }
   SmallVector<Attribute> layerList;

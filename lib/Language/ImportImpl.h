@@ -24,13 +24,16 @@ struct BlockRef {
   const FileScope *scope = nullptr;
 };
 
-/// A network from another file: `import "net.onnx" as net`.
+/// A network from another file: `import "net.onnx" as net`. One that trains has
+/// its normalizations and dropout in training where the program trains; others
+/// are as the file says.
 struct NetworkRef {
   const ast::Import *node = nullptr;
   std::shared_ptr<const Network> network;
   std::string file; ///< as the text has it
   /// What the language calls its inputs, in their order.
   std::vector<std::string> inputs;
+  bool trains = false;
 };
 
 /// The blocks that a file's text may call, but for the prelude's.
@@ -118,8 +121,9 @@ struct Variable {
   Span place;
   mlir::Value value;
   bool updated = false;
-  /// Whether its first value comes from a network's file.
-  bool imported = false;
+  /// Whether its first value comes from a network's file, and training moves
+  /// it by the network's own rule.
+  bool imported = false, moves = false;
 };
 
 /// Every `step`-th element from `begin` to before `end`.
@@ -440,7 +444,7 @@ private:
                     llvm::SmallVectorImpl<mlir::NamedAttribute> &attributes);
   bool inferSize(Frame &frame, Span span, int64_t elements,
                  llvm::SmallVectorImpl<int64_t> &shape);
-  int64_t streamOf(const Frame &frame);
+  int64_t streamOf(const std::string &path);
 
   // ---- ImportBuiltin.cpp: calls that are no single operation ----
   std::optional<Datum> callBuiltin(Frame &frame, const std::string &name,
@@ -528,6 +532,8 @@ private:
   /// Whether a `freeze ... (eval: true)` is about the layer of this path whose
   /// own parameters the statements declare.
   bool isInEvaluation(const std::string &path, const ast::Body &body) const;
+  bool isInEvaluation(const std::string &path,
+                      const std::vector<std::string> &parameters) const;
   /// A layer, and what was made while its text ran.
   struct LayerRecord {
     std::string path;

@@ -12,19 +12,25 @@ namespace varve::importer {
 // parameters that the layer's own text declares ("**.weight").
 bool Importer::isInEvaluation(const std::string &path,
                               const ast::Body &body) const {
-  std::vector<std::string> keys = {path + ".\x01", path + ".\x01.\x01"};
+  std::vector<std::string> parameters;
   for (const ast::Statement &statement : body.statements)
     if (auto *variable = statement.as<ast::Variable>())
       if (variable->role == ast::VariableRole::Param)
-        keys.push_back(path.empty() ? variable->name.text
-                                    : path + "." + variable->name.text);
+        parameters.push_back(path.empty() ? variable->name.text
+                                          : path + "." + variable->name.text);
+  return isInEvaluation(path, parameters);
+}
+
+bool Importer::isInEvaluation(
+    const std::string &path, const std::vector<std::string> &parameters) const {
+  std::string below = path + ".\x01", furtherBelow = below + ".\x01";
   for (const MatchRule &rule : info.freezes)
     for (const ast::StringLiteral &pattern : rule.node->patterns) {
       auto matches = [&](const std::string &key) {
         return matchesPattern(pattern.text, key);
       };
-      if (rule.eval && ((matches(keys[0]) && matches(keys[1])) ||
-                        std::any_of(keys.begin() + 2, keys.end(), matches)))
+      if (rule.eval && ((matches(below) && matches(furtherBelow)) ||
+                        llvm::any_of(parameters, matches)))
         return true;
     }
   return false;

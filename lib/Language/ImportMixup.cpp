@@ -51,7 +51,7 @@ Value Importer::drawMixture(Frame &frame) {
        builder.getNamedAttr("high", builder.getF64FloatAttr(count)),
        builder.getNamedAttr("shape", builder.getDenseI64ArrayAttr({})),
        builder.getNamedAttr("stream",
-                            builder.getI64IntegerAttr(streamOf(frame)))});
+                            builder.getI64IntegerAttr(streamOf(frame.path)))});
   // A rounded product may reach the end.
   place = buildValue(frame, {}, "minimum",
                      {place, splat(frame, {}, f32, {}, count - 0.5)});
@@ -94,7 +94,7 @@ bool Importer::mixSamples() {
       frame, {}, "permutation", {seed, step},
       {builder.getNamedAttr("count", builder.getI64IntegerAttr(samplesInBatch)),
        builder.getNamedAttr("stream",
-                            builder.getI64IntegerAttr(streamOf(frame)))});
+                            builder.getI64IntegerAttr(streamOf(frame.path)))});
   if (!mixture || !order)
     return false;
   for (auto &[name, datum] : samples) {

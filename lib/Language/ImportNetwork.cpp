@@ -101,6 +101,14 @@ bool Importer::importNetwork(FileScope &scope, const ast::Import &node,
     return false;
   }
   NetworkRef ref{&node, std::move(*read), node.file.text, {}};
+  for (const ast::Argument &argument : node.arguments) {
+    if (!argument.name || argument.name->text != "training" ||
+        !argument.value.is(ast::ExprKind::Bool))
+      return fail(argument.value.span,
+                  "`import` has one argument, `training`, which is true or "
+                  "false");
+    ref.trains = argument.value.boolValue;
+  }
   for (const std::string &file : ref.network->files())
     filesRead.push_back(file);
   std::set<std::string> taken = {"N"};
@@ -160,15 +168,21 @@ const ast::Block *Importer::modelOfNetwork(const NetworkRef &ref) {
 class Importer::StateOfNetwork : public NetworkHost {
 public:
   StateOfNetwork(Importer &importer, Frame &frame, Span span, std::string key,
-                 bool reuse)
+                 bool reuse, bool trains)
       : importer(importer), frame(frame), span(span), key(std::move(key)),
-        reuse(reuse) {}
+        reuse(reuse), trains(trains) {}
 
   Value variable(const std::string &name, RankedTensorType type,
                  bool learns) override;
   void keep(Value value) override;
-  void enterNode(const std::string &path) override {
-    layer.emplace(importer, joinPath(key, path));
+  std::optional<bool> training(ValueRange weights) override;
+  bool update(Value variable, Value value) override;
+  Draw draw() override {
+    return {importer.seed, importer.step, importer.streamOf(path)};
+  }
+  void enterNode(const std::string &node) override {
+    path = joinPath(key, node);
+    layer.emplace(importer, path);
   }
   void leaveNode(Value value) override {
     if (value)
@@ -181,7 +195,8 @@ private:
   Frame &frame;
   Span span;
   std::string key;
-  bool reuse;
+  bool reuse, trains;
+  std::string path; ///< of the node
   std::optional<InLayer> layer;
 };
 
@@ -235,6 +250,26 @@ void Importer::StateOfNetwork::keep(Value value) {
       variable.role = ast::VariableRole::State;
       variable.op.setRole("running");
     }
+}
+
+std::optional<bool> Importer::StateOfNetwork::training(ValueRange weights) {
+  if (!trains)
+    return std::nullopt;
+  std::vector<std::string> keys;
+  for (const auto &[name, variable] : importer.variables)
+    if (variable.declared && llvm::is_contained(weights, variable.value))
+      keys.push_back(name);
+  return frame.training && !importer.frozen &&
+         !importer.isInEvaluation(path, keys);
+}
+
+bool Importer::StateOfNetwork::update(Value variable, Value value) {
+  for (auto &[name, known] : importer.variables)
+    if (known.imported && known.declared && known.value == variable) {
+      known.value = value;
+      return known.updated = known.moves = true;
+    }
+  return false;
 }
 
 bool Importer::readWanted(Frame &frame, const NetworkRef &ref,
@@ -338,7 +373,8 @@ Datum Importer::callNetwork(Frame &caller, const NetworkRef &ref,
   if (named || again)
     region.emplace(*this, key);
   importedAt[key] = ref.file;
-  StateOfNetwork host(*this, caller, span, key, again || caller.reuse);
+  StateOfNetwork host(*this, caller, span, key, again || caller.reuse,
+                      ref.trains);
   size_t before = diagnostics.errors().size();
   for (const Network::Fault &fault :
        ref.network->build(builder, inputs, wanted, host, results))

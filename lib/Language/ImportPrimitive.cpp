@@ -59,9 +59,8 @@ bool keepsSamples(StringRef name) {
 
 // A hash of the call's path and of its place among the calls with that path:
 // what a random operation draws does not depend on the rest of the text.
-int64_t Importer::streamOf(const Frame &frame) {
-  std::string identity =
-      frame.path + "#" + std::to_string(ordinals[frame.path]++);
+int64_t Importer::streamOf(const std::string &path) {
+  std::string identity = path + "#" + std::to_string(ordinals[path]++);
   return int64_t(llvm::xxh3_64bits(identity) >> 1);
 }
 
@@ -236,7 +235,7 @@ Datum Importer::emitPrimitive(Frame &frame, const std::string &name,
                   {batched && sampleSeed ? sampleSeed : seed,
                    batched && sampleSeed ? sampleNumbers : step});
     attributes.push_back(builder.getNamedAttr(
-        "stream", builder.getI64IntegerAttr(streamOf(frame))));
+        "stream", builder.getI64IntegerAttr(streamOf(frame.path))));
   }
   Operation *op = build(frame, span, name, values, attributes);
   if (!op) {

@@ -300,6 +300,7 @@ Import Parser::import() {
   out.file = string("a file in quotes");
   expect("as");
   out.name = name("a name");
+  out.arguments = optionalArguments();
   return out;
 }
 

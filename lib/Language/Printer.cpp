@@ -391,7 +391,10 @@ void Printer::write(const Declaration &declaration) {
                     quoted(node->file.text),
                 comments);
   if (auto *node = declaration.as<Import>())
-    return line("import " + quoted(node->file.text) + " as " + node->name.text,
+    return line(withArguments("import " + quoted(node->file.text) + " as " +
+                                  node->name.text +
+                                  (node->arguments.empty() ? "" : " "),
+                              node->arguments),
                 comments);
   if (auto *node = declaration.as<Block>())
     return block(*node, comments);

@@ -192,6 +192,7 @@ Manifest::Imports readImports(const json &value, std::string &mistake) {
   reader.read("prefixes", imports.prefixes);
   reader.read("keys", imports.keys);
   reader.read("whole", imports.whole);
+  reader.read("moving", imports.moving);
   if (imports.files.size() != imports.prefixes.size())
     reader.fail("as long as files", "prefixes");
   return imports;

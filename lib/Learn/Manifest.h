@@ -97,6 +97,8 @@ struct Manifest {
     /// A file, as the model's text has it, and what its weights' names get in
     /// front, with a dot; `keys` are all such variables.
     std::vector<std::string> files, prefixes, keys;
+    /// Those that training moves and that are no parameters.
+    std::vector<std::string> moving;
     /// Not 0: the model is the network, and nothing else.
     int64_t whole = 0;
   };

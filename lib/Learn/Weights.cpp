@@ -3,6 +3,7 @@
 #include "Support/LowRank.h"
 #include "Support/Pattern.h"
 #include "Support/Torch.h"
+#include <algorithm>
 #include <cstring>
 #include <fmt/format.h>
 #include <optional>
@@ -74,6 +75,14 @@ struct Fit {
   bool complete() const { return missing.empty() && misfits.empty(); }
 };
 
+/// Whether a variable is as the network has it that it came with.
+bool isConstant(const Program &program, const varve_state_desc &state) {
+  if (state.role != VARVE_RUNNING || !program.hasBase(state.name))
+    return false;
+  const auto &moving = program.manifest().imports->moving;
+  return std::find(moving.begin(), moving.end(), state.name) == moving.end();
+}
+
 /// Weights that a file may lack: low-rank updates that begin as they are; and
 /// where the file has those, what they stand on.
 std::set<std::string> optionalWeights(const Program &program,
@@ -89,12 +98,10 @@ std::set<std::string> optionalWeights(const Program &program,
     return names;
   names.clear();
   names.insert(manifest.frozen.begin(), manifest.frozen.end());
-  if (manifest.imports)
-    for (const std::string &key : manifest.imports->keys) {
-      int64_t index = varve_session_find(program.session(), key.c_str());
-      if (index >= 0 && program.artifact().state[index].role == VARVE_RUNNING)
-        names.insert(key);
-    }
+  const varve_artifact &artifact = program.artifact();
+  for (int64_t i = 0; i < artifact.states; ++i)
+    if (isConstant(program, artifact.state[i]))
+      names.insert(artifact.state[i].name);
   return names;
 }
 
@@ -200,10 +207,8 @@ std::map<std::string, Tensor> exportWeights(const Program &program,
   std::map<std::string, Tensor> values;
   for (int64_t i = 0; i < artifact.states; ++i) {
     const varve_state_desc &state = artifact.state[i];
-    bool isConstant =
-        state.role == VARVE_RUNNING && program.hasBase(state.name);
     if (isWeight(state) && !left.count(state.name) &&
-        !(isConstant && !manifest.adapters.empty() &&
+        !(isConstant(program, state) && !manifest.adapters.empty() &&
           updates == Updates::Alone))
       values.emplace(state.name,
                      program.exportState(averageOf(artifact, i).value_or(i)));

@@ -6,7 +6,6 @@
 #include "Onnx/Model.h"
 #include "varve/Dialect/Varve/Varve.h"
 #include "varve/Result.h"
-#include <array>
 #include <map>
 #include <string>
 
@@ -29,18 +28,6 @@ struct ExportRequest {
 /// become simpler ones first: the function is changed. Fails with all that
 /// cannot be said, a line each.
 Result<Model> exportProgram(ProgramOp program, ExportRequest request);
-
-/// A function's model for one number of samples.
-struct SizedModel {
-  int64_t samples = 0;
-  Model model;
-};
-template <class T> using OfThree = std::array<T, 3>;
-
-/// Makes of the first model one for any number of samples, by what tells it
-/// from the others; these need no values of state. Fails (Unsupported), and
-/// leaves no model, where that is more than a size.
-Status openSamples(OfThree<SizedModel> &models);
 
 } // namespace varve::onnx
 #endif

@@ -4,7 +4,7 @@
 // of the number n of samples: two graphs say which, and the third agrees, or
 // what was exported is for one number of samples. So nothing needs to know
 // which operation makes what of a size.
-#include "Onnx/Export.h"
+#include "Onnx/ExportSamples.h"
 #include "llvm/ADT/STLExtras.h"
 #include <optional>
 #include <set>
@@ -98,7 +98,8 @@ private:
           other->dims != first.dims)
         return false;
       // Weights are in the first model alone.
-      same &= other->value.data.empty() || other->value.data == first.value.data;
+      same &=
+          other->value.data.empty() || other->value.data == first.value.data;
     }
     if (same || first.type != Element::I64)
       return same;
@@ -121,8 +122,7 @@ private:
       for (auto [i, info] : llvm::enumerate(each[0]->*list))
         if ((each[1]->*list).size() != (each[0]->*list).size() ||
             (each[2]->*list).size() != (each[0]->*list).size() ||
-            !compareSizes(
-                {&info, &(each[1]->*list)[i], &(each[2]->*list)[i]}))
+            !compareSizes({&info, &(each[1]->*list)[i], &(each[2]->*list)[i]}))
           return differ("'" + info.name + "'");
     if (each[1]->nodes.size() != each[0]->nodes.size() ||
         each[2]->nodes.size() != each[0]->nodes.size())
@@ -173,9 +173,9 @@ private:
           other->ints != first.ints || other->floats != first.floats ||
           other->strings != first.strings)
         return false;
-    return !first.graph || compareGraphs({each[0]->graph.get(),
-                                          each[1]->graph.get(),
-                                          each[2]->graph.get()});
+    return !first.graph ||
+           compareGraphs({each[0]->graph.get(), each[1]->graph.get(),
+                          each[2]->graph.get()});
   }
 
   // ---- what becomes of it ----
@@ -252,8 +252,8 @@ private:
     if (nodes.empty()) {
       counted = fresh(samplesName);
       Node shape = node("Shape", {countedInput}, counted);
-      for (auto [key, value] :
-           {std::pair("start", countedAxis), std::pair("end", countedAxis + 1)}) {
+      for (auto [key, value] : {std::pair("start", countedAxis),
+                                std::pair("end", countedAxis + 1)}) {
         shape.attributes[key].kind = NodeAttribute::Kind::Int;
         shape.attributes[key].i = value;
       }

@@ -58,6 +58,8 @@ public:
   mlir::Value constant(const TensorData &tensor);
   /// The names that the node being built sees.
   const Scope &scope() const { return *current; }
+  /// The function that it is built into, if that is another program's.
+  NetworkHost *builtInto() const { return host; }
 
   mlir::MLIRContext &context;
 

@@ -2,6 +2,7 @@
 // that they learn, and any of its values may be asked for.
 #include "Onnx/Import.h"
 #include "Onnx/ImportImpl.h"
+#include "Onnx/ImportTraining.h"
 #include "Onnx/Read.h"
 
 using namespace mlir;
@@ -116,6 +117,24 @@ Result<std::shared_ptr<const Network>> readNetwork(const std::string &path) {
   return std::shared_ptr<const Network>(
       std::make_shared<OnnxNetwork>(std::move(*model)));
 }
+
+// ---- training ----
+
+std::optional<bool> inTraining(Call &c) {
+  NetworkHost *host = c.importer.builtInto();
+  if (!host)
+    return std::nullopt;
+  Values weights;
+  for (size_t i = 0; i < c.inputs(); ++i)
+    if (c.datum(i).is(Datum::Kind::Tensor))
+      weights.push_back(c.datum(i).value);
+  std::optional<bool> is = host->training(weights);
+  if (is.value_or(false) && c.importer.scope().outer)
+    c.refuse("training in the graph of another node is not supported");
+  return is;
+}
+
+NetworkHost &hostOf(Call &c) { return *c.importer.builtInto(); }
 
 // ---- building ----
 

@@ -1,5 +1,5 @@
 // Operators that work element by element, after broadcasting.
-#include "Onnx/ImportCall.h"
+#include "Onnx/ImportTraining.h"
 #include <cmath>
 
 using namespace mlir;
@@ -111,8 +111,31 @@ void pow(Call &c) {
 
 /// In a run that does not learn nothing is dropped. `asBool`: of what type the
 /// mask is.
+/// Others in each step of the program that the network is a part of.
+void dropSome(Call &c, Value x, double ratio) {
+  c.ignore("seed");
+  if (!(ratio >= 0 && ratio < 1))
+    c.fail("the ratio is not in [0, 1)");
+  if (ratio == 0) {
+    c.give(x);
+    return c.give(c.splat(c.b.getI1Type(), 1, shapeOf(x)));
+  }
+  NetworkHost::Draw draw = hostOf(c).draw();
+  Value kept = c.make("bernoulli", {draw.seed, draw.step},
+                      {{"stream", draw.stream},
+                       {"p", 1 - ratio},
+                       {"shape", ArrayRef<int64_t>(shapeOf(x))}});
+  Value y = div(c.b, x, constantLike(c.b, x, 1 - ratio));
+  c.give(select(c.b, kept, y, constantLike(c.b, x, 0)));
+  c.give(kept);
+}
+
 template <bool asBool> void keepAll(Call &c) {
   Value x = c.in(0);
+  if (inTraining(c).value_or(false)) {
+    c.ignore("is_test");
+    return dropSome(c, x, c.real("ratio", 0.5));
+  }
   c.ignore("ratio");
   c.ignore("seed");
   if (c.hasAttribute("is_test") && !c.flag("is_test"))
@@ -124,7 +147,8 @@ template <bool asBool> void keepAll(Call &c) {
 
 void dropout(Call &c) {
   Value x = c.in(0);
-  bool training = c.has(2) && c.ints(2) != Ints{0};
+  std::optional<bool> decided = inTraining(c);
+  bool training = decided.value_or(c.has(2) && c.ints(2) != Ints{0});
   double ratio = 0.5;
   if (training && c.has(1)) {
     const RefTensor &said = c.known(1);
@@ -132,8 +156,13 @@ void dropout(Call &c) {
       c.fail("the ratio is no single number");
     ratio = said.f[0];
   }
-  if (!training)
-    return keepAll<true>(c);
+  if (!training) {
+    c.ignore("seed");
+    c.give(x);
+    return c.give(c.splat(c.b.getI1Type(), 1, shapeOf(x)));
+  }
+  if (decided)
+    return dropSome(c, x, ratio);
   if (!(ratio >= 0 && ratio < 1))
     c.fail("the ratio is not in [0, 1)");
   // The ratio as a value, which has a gradient.

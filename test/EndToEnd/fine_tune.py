@@ -283,6 +283,90 @@ def validation(t):
     t.expect(True, "with a validation split")
 
 
+def with_statistics(t, weights):
+    """Weights whose running statistics are those of the samples under them, and
+    what training moves them to."""
+    network = Network(weights, t.samples)
+    z = times(network.x, flip(rows(network.w["fc1.weight"], INPUTS)))
+    columns = [[a + b for a in c] for c, b in zip(flip(z), network.w["fc1.bias"])]
+    mean = [sum(c) / SAMPLES for c in columns]
+    var = [sum((a - m) ** 2 for a in c) / SAMPLES for c, m in zip(columns, mean)]
+    now = dict(weights, **{"bn.running_mean": mean, "bn.running_var": var})
+    grown = [v * SAMPLES / (SAMPLES - 1) for v in var]
+    moved = {
+        "bn.running_mean": [0.9 * a + 0.1 * b for a, b in zip(weights["bn.running_mean"], mean)],
+        "bn.running_var": [0.9 * a + 0.1 * b for a, b in zip(weights["bn.running_var"], grown)],
+    }
+    return now, moved
+
+
+def training_mode(t):
+    """Batch normalization under model.train(). fine_tune_torch.py has gradients."""
+    text = CONFIG.replace("as net", "as net (training: true)")
+    t.write("mode.varve", text % "")
+    still = ["--set", "optimizer.lr=0", "--epochs", "1"]
+    losses = t.train("mode.varve", *still, "--out", "m1.safetensors")
+    now, moved = with_statistics(t, t.weights)
+    t.near(losses, [Network(now, t.samples).step()[0]], 1e-5, "statistics of the batch")
+    kept = read_floats(t.path("m1.safetensors"))
+    for name, value in kept.items():
+        t.near(value, moved.get(name, t.weights.get(name, [])), 1e-6, f"{name} after a step")
+    loss = t.evaluate("mode.varve", "--weights", "m1.safetensors")
+    t.near([loss], [Network(kept, t.samples).step()[0]], 1e-5, "evaluation takes the running ones")
+    t.near([t.evaluate("mode.varve")], [Network(t.weights, t.samples).step()[0]], 1e-5,
+           "those of the file before")
+    t.train("mode.varve", *still, "--out", "m1.onnx")
+    written = parts(t.path("m1.onnx"))[0]
+    t.expect(all(written[name] == kept[name] for name in moved), "which an ONNX file gets")
+
+    t.write("lora_mode.varve", text % '  freeze "**"\n  lora "fc2.*" (rank: 2)\n')
+    t.train("lora_mode.varve", *still, "--out", "m2.safetensors")
+    names = read_floats(t.path("m2.safetensors"))
+    t.expect(set(moved) < set(names) and "fc1.bias" not in names,
+             "low-rank updates come with the statistics that moved")
+    t.near([t.evaluate("lora_mode.varve", "--weights", "m2.safetensors")], [loss], 1e-6,
+           "and evaluation takes them")
+
+    for pattern in "bn.*", "bn.**":
+        t.write("kept_mode.varve", text % f'  freeze "{pattern}" (eval: true)\n')
+        t.write("kept_plain.varve", CONFIG % f'  freeze "{pattern}"\n')
+        args = ["--epochs", "2", "--out", "m3.safetensors"]
+        t.expect(t.train("kept_mode.varve", *args) == t.train("kept_plain.varve", *args),
+                 f"{pattern} in evaluation mode")
+    _, said = t.run("train", t.write("bad.varve", text.replace("true", "1") % ""), status=1)
+    t.expect("`training`, which is true or false" in said, "an argument of import that is none")
+    dropping(t)
+
+
+def dropping(t):
+    """Dropout of ones: 0 or 4 / 3, others in each step, and 1 in evaluation."""
+    t.write("drop.onnx", model(
+        [node("Sub", ["x.1", "x.1"], ["none"], "/none/Sub"),
+         node("Add", ["none", "one"], ["ones"], "/one/Add"),
+         node("Dropout", ["ones", "ratio"], ["y"], "/drop/Dropout"),
+         node("MatMul", ["y", "w"], ["out"], "/fc/MatMul")],
+        [tensor("w", [INPUTS, CLASSES], t.weights["fc2.weight"][: INPUTS * CLASSES]),
+         tensor("one", [], [1.0]), tensor("ratio", [], [0.25])],
+        [value_info("x.1", ["batch", INPUTS])],
+        [value_info("out", ["batch", CLASSES]), value_info("y", ["batch", INPUTS])],
+    ))
+    text = (CONFIG.replace("as net", "as net (training: true)").replace("net.onnx", "drop.onnx")
+            % "  metric first = mean(y)\n  metric second = mean(y * y)\n")
+    t.write("drop.varve", text)
+    out, _ = t.run("train", "drop.varve", "--set", "optimizer.lr=0", "--epochs", "20", "--json",
+                   "--threads", "1", "--out", "d.safetensors")
+    lines = [json.loads(line) for line in out.splitlines()]
+    lines = [line for line in lines if line["event"] == "epoch"]
+    first, second = ([line[name] for line in lines] for name in ("first", "second"))
+    # 1920 draws: bounds of five deviations.
+    t.near([sum(first) / len(first)], [1], 0.07, "dropout keeps the mean")
+    t.near([sum(second) / len(second)], [4 / 3], 0.09, "of what it keeps, larger")
+    t.expect(len(set(first)) > 5, "and draws anew in each step")
+    out, _ = t.run("eval", "drop.varve", "--weights", "d.safetensors", "--json")
+    line = json.loads(out)
+    t.near([line["first"], line["second"]], [1, 1], 0, "and none in evaluation")
+
+
 def freezing(t):
     t.write("frozen.varve", CONFIG % '  freeze "fc1.*", "bn.*"\n')
     losses = t.train("frozen.varve", "--out", "f.safetensors")
@@ -321,13 +405,26 @@ def heads(t):
         "body." + name for name in t.weights if not name.startswith("fc2")
     }
     t.expect(set(names) == want, "with the part of the network that it reads")
-    with open(t.path("tuned.onnx"), "rb") as file:
-        before = file.read()
-    _, said = t.run("train", "net.onnx", "--config", "head.varve", "--out",
-                    "tuned.onnx", status=2)
-    t.expect("'head.bias', 'head.weight'" in said, "which no ONNX file takes")
-    with open(t.path("tuned.onnx"), "rb") as file:
-        t.expect(file.read() == before, "nor is one touched")
+    # tuned_onnx.py has more of this.
+    t.train("net.onnx", "--config", "head.varve", "--out", "head.onnx")
+    given = ["--input", "x_1=x.npy", "--output-dir"]
+    write_npy(t.path("x.npy"), "f4", (SAMPLES, INPUTS), sum(t.samples[0], []))
+    t.run("run", "head.varve", "--weights", "h.safetensors", *given, "o")
+    t.run("run", "head.onnx", *given, "o2")
+    t.near(read_npy(t.path("o2/logits.npy"))[1], read_npy(t.path("o/logits.npy"))[1], 1e-6,
+           "an ONNX file has both")
+
+
+def not_in_onnx(t):
+    """Refused before training, and nothing is written over."""
+    text = HEAD.replace("return net", "n = max(cast(abs(x_1), u64))\n  y = net").replace(
+        "as head\n", "as head\n  return y + 0 * cast(n, f32)\n")
+    t.write("order.varve", text + TRAIN % "logits" + "}\n")
+    before = t.write("kept.onnx", "before")
+    out, said = t.run("train", "order.varve", "--out", "kept.onnx", status=2)
+    t.expect("u64" in said and out == "", "what has no form in ONNX is refused first")
+    with open(before) as file:
+        t.expect(file.read() == "before", "and no file is touched")
 
 
 def low_rank(t):
@@ -544,7 +641,7 @@ def refusals(t):
 def main():
     with tempfile.TemporaryDirectory() as folder:
         t = Trials(os.path.abspath(sys.argv[1]), folder)
-        for trial in (fine_tuning, freezing, one_sample, outside, heads, low_rank, validation, own_model,
+        for trial in (fine_tuning, freezing, one_sample, outside, heads, not_in_onnx, training_mode, low_rank, validation, own_model,
                       stages, inference, going_on, twice, refusals, other_refusals):
             trial(t)
     print("failures:", t.failures)

@@ -23,7 +23,7 @@ public:
         next.node = ast::Use{names(), string()};
         break;
       case 1:
-        next.node = ast::Import{string(), name()};
+        next.node = ast::Import{string(), name(), arguments()};
         break;
       case 2:
         next.node = ast::Names{name(), rules(), {}};

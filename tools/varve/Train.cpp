@@ -154,8 +154,8 @@ int runTrain(const TrainArgs &args) {
     return fail(written.error());
   options.out = out;
   if (intoOnnx && outcome->end != TrainOutcome::End::Interrupted)
-    if (Status written = writeOnnxOut(args.model, model->program, out,
-                                      args.externalData);
+    if (Status written =
+            writeOnnxOut(args.model, model->program, out, args.externalData);
         !written)
       return fail(written.error());
   double seconds =

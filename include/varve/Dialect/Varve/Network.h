@@ -23,6 +23,19 @@ public:
   /// The program is right for the first value of this variable alone: it does
   /// not learn.
   virtual void keep(mlir::Value variable) = 0;
+  /// Whether layers that tell training from evaluation are in training; nothing:
+  /// as the network's file says. `weights` are those of the node being built.
+  virtual std::optional<bool> training(mlir::ValueRange weights) = 0;
+  /// From here on, and after a step, the variable has this value. False where
+  /// it is no variable.
+  virtual bool update(mlir::Value variable, mlir::Value value) = 0;
+  /// What a random operation of the node being built takes: its numbers are
+  /// others in each step.
+  struct Draw {
+    mlir::Value seed, step;
+    int64_t stream = 0;
+  };
+  virtual Draw draw() = 0;
   /// What is built in between is one node; `value` is its first result, or
   /// null. Nodes do not nest.
   virtual void enterNode(const std::string &path) = 0;
