@@ -109,17 +109,20 @@ void pow(Call &c) {
 
 // ---- dropout ----
 
-/// In a run that does not learn nothing is dropped. `asBool`: of what type the
-/// mask is.
+/// x as it is, and a mask of `type` that keeps all of it.
+void dropNone(Call &c, Value x, Type type) {
+  c.ignore("seed");
+  c.give(x);
+  c.give(c.splat(type, 1, shapeOf(x)));
+}
+
 /// Others in each step of the program that the network is a part of.
 void dropSome(Call &c, Value x, double ratio) {
-  c.ignore("seed");
   if (!(ratio >= 0 && ratio < 1))
     c.fail("the ratio is not in [0, 1)");
-  if (ratio == 0) {
-    c.give(x);
-    return c.give(c.splat(c.b.getI1Type(), 1, shapeOf(x)));
-  }
+  if (ratio == 0)
+    return dropNone(c, x, c.b.getI1Type());
+  c.ignore("seed");
   NetworkHost::Draw draw = hostOf(c).draw();
   Value kept = c.make("bernoulli", {draw.seed, draw.step},
                       {{"stream", draw.stream},
@@ -130,6 +133,8 @@ void dropSome(Call &c, Value x, double ratio) {
   c.give(kept);
 }
 
+/// In a run that does not learn nothing is dropped. `asBool`: of what type the
+/// mask is.
 template <bool asBool> void keepAll(Call &c) {
   Value x = c.in(0);
   if (inTraining(c).value_or(false)) {
@@ -137,12 +142,9 @@ template <bool asBool> void keepAll(Call &c) {
     return dropSome(c, x, c.real("ratio", 0.5));
   }
   c.ignore("ratio");
-  c.ignore("seed");
   if (c.hasAttribute("is_test") && !c.flag("is_test"))
     c.refuse("training is not supported before opset 12");
-  c.give(x);
-  Type mask = asBool ? c.b.getI1Type() : typeOf(x).getElementType();
-  c.give(c.splat(mask, 1, shapeOf(x)));
+  dropNone(c, x, asBool ? c.b.getI1Type() : typeOf(x).getElementType());
 }
 
 void dropout(Call &c) {
@@ -156,11 +158,8 @@ void dropout(Call &c) {
       c.fail("the ratio is no single number");
     ratio = said.f[0];
   }
-  if (!training) {
-    c.ignore("seed");
-    c.give(x);
-    return c.give(c.splat(c.b.getI1Type(), 1, shapeOf(x)));
-  }
+  if (!training)
+    return dropNone(c, x, c.b.getI1Type());
   if (decided)
     return dropSome(c, x, ratio);
   if (!(ratio >= 0 && ratio < 1))
@@ -171,11 +170,8 @@ void dropout(Call &c) {
     share = sub(c.b, constantLike(c.b, share, 1),
                 c.cast(c.reshape(c.in(1), {}), typeOf(x).getElementType()));
   Value y = c.elementwise("div", {x, share});
-  if (ratio == 0) {
-    c.ignore("seed");
-    c.give(y);
-    return c.give(c.splat(c.b.getI1Type(), 1, shapeOf(x)));
-  }
+  if (ratio == 0)
+    return dropNone(c, y, c.b.getI1Type());
   Value seed = c.splat(c.b.getI64Type(), double(c.integer("seed", 0)));
   Value step = c.splat(c.b.getI64Type(), 0);
   Value kept = c.make("bernoulli", {seed, step},

@@ -12,8 +12,7 @@ namespace varve {
 /// Each section is a nest of loops.
 constexpr size_t kMostSections = 64;
 
-Sections::Sections(KernelBody &body, ArrayRef<int64_t> shape, int lane)
-    : body(body), shape(shape) {
+Sections::Sections(KernelBody &body, ArrayRef<int64_t> shape, int lane) {
   AffineMap all = body.b.getMultiDimIdentityMap(shape.size());
   for (Value v : body.def.getYielded())
     visit(v, all);

@@ -31,8 +31,6 @@ private:
   std::optional<unsigned> dimOf(mlir::linalg::IndexOp index) const;
   std::optional<Range> rangeOf(Value v, Range along) const;
 
-  KernelBody &body;
-  llvm::ArrayRef<int64_t> shape;
   /// From an out's indices to a body's loops; null where these differ from one
   /// use to another.
   llvm::MapVector<mlir::Operation *, mlir::AffineMap> loops;
